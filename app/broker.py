@@ -1,0 +1,172 @@
+"""The queue seen from the sending side: queue names, task names, nudges and wake-ups.
+
+A message carries job ids and nothing else. It may be lost, doubled or late: the row is the truth,
+and the sweeper rings again. So a failed publish is counted and ignored.
+"""
+
+import base64
+import json
+import threading
+import uuid
+from collections.abc import Sequence
+from typing import Final
+
+import redis
+from prometheus_client import Counter
+
+INTERACTIVE: Final = "interactive"
+BATCH: Final = "batch"
+WEBHOOKS: Final = "webhooks"
+QUEUES: Final = (INTERACTIVE, BATCH, WEBHOOKS)
+"""In the order in which a worker that serves several looks at them."""
+
+RUN_JOBS: Final = "busbar.run_jobs"
+
+NUDGE_IDS_MAX: Final = 50
+SOCKET_TIMEOUT_S: Final = 2.0
+CONNECTIONS_MAX: Final = 64
+RETRY_PAUSE_S: Final = 0.5
+"""How long a process leaves Redis alone after a failed publish, so that submits stay fast."""
+
+_nudges_lost = Counter("busbar_nudges_lost_total", "Messages that could not be published.")
+
+
+class Broker:
+    """One process's handle on the bus. Its methods never raise because Redis is away."""
+
+    def __init__(self, redis_url: str, *, prefix: str) -> None:
+        self.prefix = prefix
+        self.redis_url = redis_url
+        self.client = connect(redis_url)
+        self.results_channel = f"{prefix}results"
+
+    def nudge(self, queue: str, job_ids: Sequence[str]) -> bool:
+        """Ring for `job_ids` on `queue`; False when Redis could not be told."""
+        messages = [
+            _envelope(queue, job_ids[start : start + NUDGE_IDS_MAX])
+            for start in range(0, len(job_ids), NUDGE_IDS_MAX)
+        ]
+        try:
+            if messages:
+                self.client.lpush(self.prefix + queue, *messages)
+        except redis.RedisError:
+            _nudges_lost.inc(len(messages))
+            return False
+        return True
+
+    def depth(self, queue: str) -> int | None:
+        """Return how many messages wait on `queue`; None when Redis is away."""
+        try:
+            return int(self.client.llen(self.prefix + queue))
+        except redis.RedisError:
+            return None
+
+    def publish_results(self, job_ids: Sequence[str]) -> None:
+        """Wake whoever waits for these jobs, in any process."""
+        try:
+            if job_ids:
+                self.client.publish(self.results_channel, " ".join(job_ids))
+        except redis.RedisError:
+            _nudges_lost.inc()
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.client.close()
+
+
+class Wakeups:
+    """Who waits for which job in this process: one Redis listener wakes them all.
+
+    A wake-up is a hint like every message: waiters look at the row when their own time is up too.
+    """
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._waiting: dict[str, list[threading.Lock]] = {}
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def expect(self, job_id: str) -> threading.Lock:
+        """Return a held lock that is released when `job_id` changes; pair it with `forget`."""
+        ring = threading.Lock()
+        ring.acquire()
+        with self._lock:
+            self._waiting.setdefault(job_id, []).append(ring)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._listen, name="wakeups", daemon=True)
+                self._thread.start()
+        return ring
+
+    def forget(self, job_id: str, ring: threading.Lock) -> None:
+        """Stop waiting."""
+        with self._lock:
+            rings = self._waiting.get(job_id, [])
+            if ring in rings:
+                rings.remove(ring)
+            if not rings:
+                self._waiting.pop(job_id, None)
+
+    def wake(self, job_ids: Sequence[str]) -> None:
+        """Release everybody who waits for one of `job_ids`."""
+        with self._lock:
+            rings = [ring for job_id in job_ids for ring in self._waiting.pop(job_id, ())]
+        for ring in rings:
+            ring.release()
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                with connect(self._broker.redis_url, listening=True) as client:
+                    self._follow(client)
+            except redis.RedisError:
+                threading.Event().wait(RETRY_PAUSE_S)
+
+    def _follow(self, client: "redis.Redis") -> None:
+        pubsub = client.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
+        pubsub.subscribe(self._broker.results_channel)
+        for message in pubsub.listen():
+            self.wake(message["data"].decode().split())
+
+
+def connect(redis_url: str, *, listening: bool = False) -> "redis.Redis":
+    """Return a client with short time-outs; one that listens may be silent for long."""
+    return redis.Redis.from_url(
+        redis_url,
+        socket_timeout=None if listening else SOCKET_TIMEOUT_S,
+        socket_connect_timeout=SOCKET_TIMEOUT_S,
+        health_check_interval=10,
+        max_connections=CONNECTIONS_MAX,
+    )
+
+
+def celery_url(redis_url: str) -> str:
+    """Return the same Redis in the spelling Celery wants for unix sockets."""
+    if redis_url.startswith("unix://"):
+        path, _, query = redis_url.removeprefix("unix://").partition("?")
+        return f"redis+socket://{path}?{query.replace('db=', 'virtual_host=')}"
+    return redis_url
+
+
+def _envelope(queue: str, job_ids: Sequence[str]) -> str:
+    """A Celery message (protocol 2), made by hand: `apply_async` costs ten times as much."""
+    message_id = str(uuid.uuid4())
+    body = base64.b64encode(json.dumps([[list(job_ids)], {}, _NO_CALLBACKS]).encode()).decode()
+    return json.dumps(
+        {
+            "body": body,
+            "content-encoding": "utf-8",
+            "content-type": "application/json",
+            "headers": {"lang": "py", "task": RUN_JOBS, "id": message_id, "root_id": message_id},
+            "properties": {
+                "correlation_id": message_id,
+                "delivery_mode": 1,
+                "delivery_info": {"exchange": "", "routing_key": queue},
+                "priority": 0,
+                "body_encoding": "base64",
+                "delivery_tag": message_id,
+            },
+        }
+    )
+
+
+_NO_CALLBACKS: Final = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}

@@ -1,0 +1,128 @@
+"""What a person asks of a run: its flags, and what they mean together."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from app.cli.running.journal import Plan, Scalar
+from app.cli.running.prompts import Form, Format
+from app.cli.running.stops import Usage
+from app.cli.running.template import parse_template
+
+TEMPERATURE_MAX: Final = 2.0
+
+Prompts = Annotated[
+    Path,
+    typer.Argument(
+        help="JSONL of requests or, with --template, JSONL or CSV of rows.",
+        exists=True,
+        dir_okay=False,
+        readable=True,
+    ),
+]
+Model = Annotated[str | None, typer.Option(help="The instrument for requests that name none.")]
+Out = Annotated[
+    Path | None, typer.Option(help="Where results go. [default: PROMPTS.results.jsonl]")
+]
+TemplateText = Annotated[
+    str | None,
+    typer.Option("--template", help="Makes a prompt of each row: 'Solve: {question}'."),
+]
+FormatName = Annotated[
+    Format | None, typer.Option("--format", help="How the file is written. [default: by its name]")
+]
+System = Annotated[str | None, typer.Option(help="The system message for requests that have none.")]
+MaxTokens = Annotated[int | None, typer.Option(min=1, help="For requests that do not say.")]
+Temperature = Annotated[
+    float | None, typer.Option(min=0, max=TEMPERATURE_MAX, help="For requests that do not say.")
+]
+Fresh = Annotated[
+    bool, typer.Option("--fresh", help="Start over: forget an earlier run, replace its results.")
+]
+WaitForBalance = Annotated[
+    bool, typer.Option("--wait-for-balance", help="Wait for a deposit instead of stopping.")
+]
+BaseUrl = Annotated[
+    str | None,
+    typer.Option(help="The gateway. [default: BUSBAR_BASE_URL, else what `busbar up` started]"),
+]
+Key = Annotated[
+    str | None, typer.Option(help="The API key; BUSBAR_KEY keeps it out of the process list.")
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A run as it was asked for. `options` are those that change requests, by their flags."""
+
+    prompts: Path
+    out: Path
+    form: Form
+    options: dict[str, Scalar]
+    fresh: bool
+    wait_for_balance: bool
+
+    @property
+    def folder(self) -> Path:
+        """Where the journal lies."""
+        return self.out.with_name(self.out.name + ".run")
+
+    def differences(self, plan: Plan, sha256: str) -> str:
+        """Say how an earlier run into the same output differs; nothing when it is this one."""
+        found = [
+            f"{flag} was {_shown(plan.options.get(flag))}, not {_shown(value)}"
+            for flag, value in self.options.items()
+            if plan.options.get(flag) != value
+        ]
+        if plan.sha256 != sha256:
+            found.insert(0, f"{self.prompts} had other contents")
+        return "; ".join(found)
+
+
+def ask(
+    prompts: Path,
+    out: Path | None,
+    *,
+    form: Form,
+    template: str | None,
+    fresh: bool,
+    wait_for_balance: bool,
+) -> Asked:
+    """Put the flags together; `form` lacks its template still. Raises Usage."""
+    out = out or prompts.with_suffix(".results.jsonl")
+    if not out.parent.is_dir():
+        raise Usage(f"{out.parent} is no directory")
+    if out.is_dir() or (out.exists() and out.samefile(prompts)):
+        raise Usage(f"{out} cannot take the results; choose another --out")
+    if form.format is Format.CSV and template is None:
+        raise Usage("rows of a CSV file need --template, as 'Solve: {question}'")
+    try:
+        parsed = parse_template(template) if template is not None else None
+    except ValueError as error:
+        raise Usage(str(error)) from error
+    return Asked(
+        prompts=prompts,
+        out=out,
+        form=replace(form, template=parsed),
+        options={
+            "--model": form.model,
+            "--template": template,
+            "--format": form.format,
+            "--system": form.system,
+            "--max-tokens": form.max_tokens,
+            "--temperature": form.temperature,
+        },
+        fresh=fresh,
+        wait_for_balance=wait_for_balance,
+    )
+
+
+def format_of(prompts: Path, named: Format | None) -> Format:
+    """Return how a file is written: as named, else by the end of its name."""
+    return named or (Format.CSV if prompts.suffix.lower() == ".csv" else Format.JSONL)
+
+
+def _shown(value: Scalar) -> str:
+    return "not given" if value is None else repr(value)

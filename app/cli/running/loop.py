@@ -1,0 +1,98 @@
+"""The loop of a run: submit a chunk, look for results, show how it goes, until all are there."""
+
+import time
+from collections.abc import Iterator
+from typing import Final, Protocol
+
+from app.cli.client.answers import Balance
+from app.cli.client.session import Client
+from app.cli.running.chunks import CHUNK_LINES_MAX, Chunk, submit
+from app.cli.running.journal import Journal
+from app.cli.running.results import Results
+from app.cli.running.window import Window
+
+WINDOW_LINES_MAX: Final = 5_000
+"""Submitted lines whose results are not here yet."""
+BALANCE_EVERY_S: Final = 2.0
+BALANCE_PATIENCE_S: Final = 10.0
+"""How long nothing may happen but waiting for balance before the run stops."""
+
+
+class OutOfBalance(Exception):
+    """Jobs wait for balance, and nothing else has happened for BALANCE_PATIENCE_S."""
+
+    def __init__(self, balance: Balance | None) -> None:
+        super().__init__()
+        self.balance = balance
+
+
+class Watcher(Protocol):
+    """Whoever shows how a run goes."""
+
+    def show(self, results: Results, balance: Balance, *, waiting_for_balance: int) -> None:
+        """Hear how it goes; called at least once a second while the gateway answers."""
+
+
+class Loop:
+    """A run under way. `key` is the API key that `client` uses."""
+
+    def __init__(self, client: Client, journal: Journal, results: Results, *, key: str) -> None:
+        self._client = client
+        self._journal = journal
+        self._results = results
+        self._key = key
+        self._window = Window(client)
+        self._balance_at = 0.0
+        self._balance: Balance | None = None
+        self._stuck_since: float | None = None
+        for index, job_id in journal.jobs():
+            if not results.has(index):
+                self._window.add(job_id, index)
+
+    def carry(self, chunks: Iterator[Chunk], watcher: Watcher, *, wait_for_balance: bool) -> None:
+        """Carry the run until every line has its result.
+
+        Raises OutOfBalance (unless it shall wait), Vanished, InputChanged, BadLines, Refused and
+        Unreachable; whatever happens, what is done stays done.
+        """
+        all_sent = False
+        while not all_sent or len(self._window):
+            sent = False
+            if not all_sent and len(self._window) + CHUNK_LINES_MAX <= WINDOW_LINES_MAX:
+                sent = self._send(chunks)
+                all_sent = not sent
+            moved = self._window.look(self._results.add)
+            self._results.flush()
+            self._report(watcher)
+            is_stuck = self._is_stuck(is_quiet=not (sent or moved))
+            if is_stuck and not wait_for_balance:
+                raise OutOfBalance(self._balance)
+            if not sent and len(self._window):
+                time.sleep(self._window.pause_s)
+
+    def _send(self, chunks: Iterator[Chunk]) -> bool:
+        chunk = next(chunks, None)
+        if chunk is None:
+            return False
+        ids = submit(self._client, self._journal, chunk, key=self._key)
+        for index, job_id in enumerate(ids, start=chunk.first):
+            self._window.add(job_id, index)
+        return True
+
+    def _report(self, watcher: Watcher) -> None:
+        now = time.monotonic()
+        if self._balance is None or now - self._balance_at > BALANCE_EVERY_S:
+            self._balance = self._client.balance()
+            self._balance_at = now
+        waiting = self._window.waiting_for_balance
+        watcher.show(self._results, self._balance, waiting_for_balance=waiting)
+
+    def _is_stuck(self, *, is_quiet: bool) -> bool:
+        """Return whether jobs have waited for balance, and nothing else happened, for too long."""
+        window, now = self._window, time.monotonic()
+        if not (is_quiet and window.waiting_for_balance and window.nothing_else_runs):
+            self._stuck_since = None
+            return False
+        if self._stuck_since is None:
+            self._stuck_since = now
+        return now - self._stuck_since >= BALANCE_PATIENCE_S

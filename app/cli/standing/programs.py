@@ -1,0 +1,83 @@
+"""The programs that `busbar up` runs, and the order in which they are stopped."""
+
+import os
+import sys
+from typing import Final
+
+from app import broker
+from app.cli.standing.plan import SIMULATOR_HOST, Plan
+from app.cli.standing.program import Program
+from app.settings import Settings, child_environment
+
+WEB_STOP_S: Final = 35.0
+"""Longer than a submitter takes to finish the answers it has begun."""
+SETTLE_S: Final = 10.0
+"""What a worker may take to settle and to give back jobs after its own grace."""
+
+
+def programs(plan: Plan, settings: Settings) -> list[list[Program]]:
+    """Return what to run, in the order in which it is stopped.
+
+    The submitter goes first: nothing new comes in, and the callers it still answers need the
+    workers, as these need the simulator.
+    """
+    environment = _environment(plan, settings)
+    names = [f"worker-{number}" for number in range(1, plan.workers + 1)]
+    grace_s = settings.drain_s + SETTLE_S
+    stages = [
+        [_web(plan, environment)],
+        [_worker(name, plan, environment, grace_s=grace_s) for name in names],
+    ]
+    return stages if plan.simulator_port is None else [*stages, [_simulator(plan)]]
+
+
+def _environment(plan: Plan, settings: Settings) -> dict[str, str]:
+    return child_environment(
+        {
+            "BUSBAR_DATABASE_URL": settings.database_url,
+            "BUSBAR_REDIS_URL": settings.redis_url,
+            "BUSBAR_STATE_DIR": str(plan.state),
+            "BUSBAR_CATALOG": str(plan.catalog),
+            "BUSBAR_PARENT_PID": str(os.getpid()),
+        }
+    )
+
+
+def _web(plan: Plan, environment: dict[str, str]) -> Program:
+    return Program(
+        name="web",
+        command=_python("app.cli", "serve", "--host", plan.host, "--port", str(plan.port)),
+        environment=environment,
+        log=plan.logs / "web.log",
+        stop_s=WEB_STOP_S,
+        url=f"{plan.base_url}/readyz",
+    )
+
+
+def _worker(name: str, plan: Plan, environment: dict[str, str], *, grace_s: float) -> Program:
+    beats = plan.heartbeat_file(name)
+    flags = ("--queues", ",".join(broker.QUEUES), "--heartbeat-file", str(beats))
+    return Program(
+        name=name,
+        command=_python("app.cli", "worker", *flags),
+        environment=environment,
+        log=plan.logs / f"{name}.log",
+        stop_s=grace_s,
+        heartbeat_file=beats,
+    )
+
+
+def _simulator(plan: Plan) -> Program:
+    flags = ("--host", SIMULATOR_HOST, "--port", str(plan.simulator_port), "--exit-with-parent")
+    return Program(
+        name="simulator",
+        command=_python("app.simulator", *flags),
+        environment=child_environment({}),
+        log=plan.logs / "simulator.log",
+        url=f"{plan.simulator_url}/healthz",
+    )
+
+
+def _python(module: str, *arguments: str) -> tuple[str, ...]:
+    # -P: a folder named `app` where the operator stands must not be taken for ours.
+    return (sys.executable, "-P", "-m", module, *arguments)

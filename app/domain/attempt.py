@@ -1,0 +1,57 @@
+"""An attempt is one provider call for a job, and what came of it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from app.domain.pricing import Usage
+
+
+class AttemptState(StrEnum):
+    """How an attempt ended; `open` while its call runs."""
+
+    OPEN = "open"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    LOST = "lost"
+
+
+class FailureKind(StrEnum):
+    """What a failed call means, decided by status code or exception type, never by its text."""
+
+    RETRYABLE = "retryable"
+    RATE_LIMITED = "rate_limited"
+    REJECTED = "rejected"
+    MISCONFIGURED = "misconfigured"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A provider's good answer. Usage is None when the provider did not report any."""
+
+    status_code: int
+    body: bytes
+    usage: Usage | None
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A provider call that gave no answer; `body` is the provider's error where it may be shown."""
+
+    kind: FailureKind
+    symbol: str
+    message: str
+    status_code: int | None = None
+    retry_after_s: float | None = None
+    body: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interrupted:
+    """A call we ended ourselves, because the worker drains or the job was cancelled."""
+
+    cancelled: bool
+
+
+Outcome = Answer | Failure | Interrupted

@@ -1,0 +1,1 @@
+"""The server programs: finding them, preparing their data, starting and ending them."""

@@ -1,0 +1,123 @@
+"""Accounts, their keys, and who a key belongs to."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.domain import apikey
+from app.domain.errors import AccountExists, InvalidKey, NotFound
+from app.gateway import Gateway
+from app.services.outage import as_unavailable
+from app.store import accounts
+from app.store.accounts import Account, Key
+from app.store.engine import statement, transaction
+
+CACHE_S: Final = 30.0
+"""How long a process believes a key without asking; so a revoked key dies within this time."""
+
+CACHE_KEYS_MAX: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who makes a request."""
+
+    account_id: str
+    key_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewKey:
+    """A key at the only moment when it can be read."""
+
+    id: str
+    key: str
+
+
+def create_account(gateway: Gateway, name: str) -> str:
+    """Create an account and return its id. Raises AccountExists."""
+    account_id = gateway.new_id("acct")
+    with transaction(gateway.engine) as conn:
+        if not accounts.add_account(conn, account_id, name):
+            raise AccountExists(f"An account named {name!r} exists already.", param="name")
+    return account_id
+
+
+def find_account(gateway: Gateway, name_or_id: str) -> Account:
+    """Return the account of that id or name. Raises NotFound."""
+    with statement(gateway.engine) as conn:
+        account = accounts.find_account(conn, name_or_id)
+    if account is None:
+        raise NotFound(f"No account {name_or_id!r}; `busbar accounts list` shows them all.")
+    return account
+
+
+def list_accounts(gateway: Gateway) -> Sequence[Account]:
+    """Return every account."""
+    with statement(gateway.engine) as conn:
+        return accounts.list_accounts(conn)
+
+
+def create_key(gateway: Gateway, account_id: str, name: str) -> NewKey:
+    """Create a key for an account; this is the one time it can be read."""
+    key = apikey.make_key(gateway.entropy(apikey.ENTROPY_BYTES))
+    key_id = gateway.new_id("key")
+    with transaction(gateway.engine) as conn:
+        accounts.add_key(
+            conn,
+            key_id=key_id,
+            account_id=account_id,
+            name=name,
+            digest=apikey.digest(key),
+            hint=apikey.hint(key),
+        )
+    return NewKey(id=key_id, key=key)
+
+
+def list_keys(gateway: Gateway, account_id: str | None) -> Sequence[Key]:
+    """Return the keys of one account, or of all."""
+    with statement(gateway.engine) as conn:
+        return accounts.list_keys(conn, account_id)
+
+
+def revoke_key(gateway: Gateway, key_id: str) -> None:
+    """Revoke a key; submitters stop believing it within CACHE_S. Raises NotFound."""
+    with transaction(gateway.engine) as conn:
+        if not accounts.revoke(conn, key_id):
+            raise NotFound(f"No key {key_id!r}; `busbar keys list` shows them all.")
+
+
+def authenticator(gateway: Gateway) -> Callable[[str], Caller]:
+    """Return the door that turns a key into its caller, and remembers it for CACHE_S.
+
+    Raises InvalidKey, or DatabaseUnavailable when a key it does not remember cannot be looked up.
+    """
+    known: dict[bytes, tuple[float, Caller]] = {}
+
+    def authenticate(key: str) -> Caller:
+        if not apikey.is_well_formed(key):
+            raise InvalidKey
+        digest = apikey.digest(key)
+        believed_until, caller = known.get(digest, (0.0, None))
+        if caller is None or believed_until < time.monotonic():
+            caller = _look_up(gateway, digest)
+            if len(known) >= CACHE_KEYS_MAX:
+                known.clear()
+            known[digest] = (time.monotonic() + CACHE_S, caller)
+        return caller
+
+    return authenticate
+
+
+def _look_up(gateway: Gateway, digest: bytes) -> Caller:
+    try:
+        with statement(gateway.engine) as conn:
+            owner = accounts.owner_of(conn, digest)
+    except SQLAlchemyError as error:
+        raise as_unavailable(error) or error from error
+    if owner is None:
+        raise InvalidKey
+    return Caller(account_id=owner[0], key_id=owner[1])

@@ -1,0 +1,68 @@
+"""What GET handlers and commands ask for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.domain.job import Job, JobState
+from app.gateway import Gateway
+from app.store import doctor, jobs, money
+from app.store.doctor import Finding
+from app.store.engine import statement
+from app.store.money import LotView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balance:
+    """What an account has, in nano-dollars: to spend, set aside, and spent so far."""
+
+    available_nanos: int
+    held_nanos: int
+    spent_nanos: int
+    lots: tuple[LotView, ...]
+
+
+def page(
+    gateway: Gateway,
+    account_id: str,
+    *,
+    state: JobState | None,
+    custom_id: str | None,
+    after: str | None,
+    limit: int,
+) -> tuple[list[Job], bool]:
+    """Return a page of an account's jobs, newest first, and whether there are more."""
+    with statement(gateway.engine) as conn:
+        found = jobs.page(
+            conn, account_id, state=state, custom_id=custom_id, after=after, limit=limit + 1
+        )
+    return found[:limit], len(found) > limit
+
+
+def by_ids(gateway: Gateway, account_id: str, job_ids: Sequence[str]) -> list[Job]:
+    """Return those of `job_ids` that the account has, in that order, with their answers."""
+    with statement(gateway.engine) as conn:
+        found = jobs.find_many(conn, [(account_id, job_id) for job_id in job_ids])
+    return [found[job_id] for job_id in job_ids if job_id in found]
+
+
+def balance(gateway: Gateway, account_id: str) -> Balance:
+    """Return an account's balance. Expired lots count only where a hold still pins them."""
+    with statement(gateway.engine) as conn:
+        lots = money.lots_of(conn, account_id)
+        spent = money.spent_nanos(conn, account_id)
+    return Balance(
+        available_nanos=sum(_available(lot) for lot in lots),
+        held_nanos=sum(lot.held_nanos for lot in lots),
+        spent_nanos=spent,
+        lots=tuple(lots),
+    )
+
+
+def examine(gateway: Gateway) -> Sequence[Finding]:
+    """Run the doctor over the whole book."""
+    with statement(gateway.engine) as conn:
+        return doctor.examine(conn)
+
+
+def _available(lot: LotView) -> int:
+    return 0 if lot.is_expired else lot.amount_nanos - lot.used_nanos - lot.held_nanos

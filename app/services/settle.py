@@ -1,0 +1,196 @@
+"""T3: decide what becomes of each attempt, write it fenced, wake who waits."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from prometheus_client import Counter
+
+from app.domain import routing
+from app.domain.attempt import Answer, AttemptState, Failure, FailureKind, Interrupted, Outcome
+from app.domain.backoff import delay_s
+from app.domain.errors import (
+    BusbarError,
+    DeadlinePassed,
+    JobCancelled,
+    ProviderRejected,
+    ProviderUnavailable,
+)
+from app.domain.hold import Capture, HoldState, capture
+from app.domain.job import FINAL, JobState, Lane, Reason
+from app.domain.pricing import Usage, cost
+from app.gateway import Gateway
+from app.services.start import Started
+from app.store import settlements
+from app.store.engine import again, transaction
+from app.store.settlements import Settlement
+
+MESSAGE_CHARACTERS_MAX: Final = 1_000
+
+_settled = Counter(
+    "busbar_jobs_settled_total", "Attempts settled, by what became of the job.", ["state"]
+)
+_absorbed = Counter(
+    "busbar_answers_absorbed_total", "Answers that came after their lease was lost; nobody pays."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """An attempt whose call is over."""
+
+    job: Started
+    outcome: Outcome
+
+
+def settle(gateway: Gateway, finished: Sequence[Finished]) -> None:
+    """Write what became of these attempts in one transaction; then wake, then ring.
+
+    A worker that lost its lease settles nothing: its answers are counted as absorbed.
+    """
+    decided = [(each, _decide(gateway, each)) for each in finished]
+
+    def write() -> set[str]:
+        with transaction(gateway.engine) as conn:
+            return settlements.settle(conn, [settlement for _, settlement in decided])
+
+    settled = again(write)
+    gateway.broker.publish_results(
+        [s.job_id for _, s in decided if s.job_id in settled and s.state in FINAL]
+    )
+    for lane in Lane:
+        gateway.broker.nudge(
+            lane,
+            [
+                s.job_id
+                for each, s in decided
+                if s.state is JobState.QUEUED and each.job.lane is lane and s.job_id in settled
+            ],
+        )
+    for _, s in decided:
+        if s.job_id in settled:
+            _settled.labels(s.state).inc()
+        elif s.attempt_state is AttemptState.SUCCEEDED:
+            _absorbed.inc()
+
+
+def _decide(gateway: Gateway, finished: Finished) -> Settlement:
+    job, outcome = finished.job, finished.outcome
+    if isinstance(outcome, Answer):
+        return _succeed(gateway, job, outcome)
+    if isinstance(outcome, Interrupted):
+        return _interrupt(job, outcome)
+    return _fail(gateway, job, outcome)
+
+
+def _succeed(gateway: Gateway, job: Started, answer: Answer) -> Settlement:
+    spent = billed(answer.usage, job)
+    captures = capture(job.hold, spent)
+    return Settlement(
+        job_id=job.id,
+        attempt=job.attempt,
+        state=JobState.SUCCEEDED,
+        attempt_state=AttemptState.SUCCEEDED,
+        attempt_status_code=answer.status_code,
+        status_code=answer.status_code,
+        usage=answer.usage,
+        cost_nanos=spent,
+        hold_state=HoldState.CAPTURED,
+        captures=captures,
+        transfer_ids=_ids(gateway, captures),
+        result=answer.body,
+    )
+
+
+def billed(usage: Usage | None, job: Started) -> int:
+    """Return what an answer costs: never more than its hold.
+
+    Without a usable usage report the whole hold is captured: unknown is not zero.
+    """
+    return job.hold.nanos if usage is None else min(cost(usage, job.hold.price), job.hold.nanos)
+
+
+def _interrupt(job: Started, outcome: Interrupted) -> Settlement:
+    if outcome.cancelled:
+        return _end(job, JobState.CANCELLED, AttemptState.INTERRUPTED, JobCancelled())
+    return Settlement(
+        job_id=job.id,
+        attempt=job.attempt,
+        state=JobState.QUEUED,
+        attempt_state=AttemptState.INTERRUPTED,
+        counted=False,
+    )
+
+
+def _fail(gateway: Gateway, job: Started, failure: Failure) -> Settlement:
+    if failure.kind is FailureKind.REJECTED:
+        return _end(
+            job,
+            JobState.FAILED,
+            AttemptState.FAILED,
+            ProviderRejected(failure.message),
+            status=failure.status_code or 400,
+            failure=failure,
+        )
+    if failure.symbol == "deadline":
+        return _end(
+            job,
+            JobState.EXPIRED,
+            AttemptState.FAILED,
+            DeadlinePassed(),
+            status=504,
+            failure=failure,
+        )
+    failures = job.failures + 1
+    if failures >= gateway.settings.attempts_max:
+        message = f"No provider could answer after {failures} attempts; the last: {failure.message}"
+        error = ProviderUnavailable(message)
+        return _end(job, JobState.FAILED, AttemptState.FAILED, error, status=503, failure=failure)
+    return _again(gateway, job, failure, failures)
+
+
+def _again(gateway: Gateway, job: Started, failure: Failure, failures: int) -> Settlement:
+    routes = gateway.catalog.routes.get(job.instrument, ())
+    elsewhere = routing.another_left(routes, [*job.failed_routes, job.route.name])
+    jitter = int.from_bytes(gateway.entropy(2), "big") / 65_536
+    return Settlement(
+        job_id=job.id,
+        attempt=job.attempt,
+        state=JobState.QUEUED if elsewhere else JobState.WAITING,
+        reason=None if elsewhere else Reason.BACKOFF,
+        attempt_state=AttemptState.FAILED,
+        failure=failure.symbol,
+        attempt_status_code=failure.status_code,
+        retry_s=0.0 if elsewhere else delay_s(failures, jitter, failure.retry_after_s),
+    )
+
+
+def _end(
+    job: Started,
+    state: JobState,
+    attempt_state: AttemptState,
+    error: BusbarError,
+    *,
+    status: int | None = None,
+    failure: Failure | None = None,
+) -> Settlement:
+    captures = capture(job.hold, 0)
+    return Settlement(
+        job_id=job.id,
+        attempt=job.attempt,
+        state=state,
+        attempt_state=attempt_state,
+        failure=failure.symbol if failure else None,
+        attempt_status_code=failure.status_code if failure else None,
+        status_code=status,
+        error_code=error.code,
+        error_message=error.message[:MESSAGE_CHARACTERS_MAX],
+        hold_state=HoldState.RELEASED,
+        captures=captures,
+        transfer_ids=("",) * len(captures),
+        result=failure.body if failure else None,
+    )
+
+
+def _ids(gateway: Gateway, captures: Sequence[Capture]) -> tuple[str, ...]:
+    return tuple(gateway.new_id("tr") for _ in captures)

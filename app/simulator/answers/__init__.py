@@ -1,0 +1,1 @@
+"""What is answered, whatever protocol it was asked in."""

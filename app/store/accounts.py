@@ -1,0 +1,102 @@
+"""Accounts and their keys."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+
+from app.store.tables import accounts, keys
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Who pays: the owner of keys, lots and jobs."""
+
+    id: str
+    name: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """A key as lists show it. The key itself is stored nowhere."""
+
+    id: str
+    account_id: str
+    name: str
+    hint: str
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+def add_account(conn: Connection, account_id: str, name: str) -> bool:
+    """Add an account; False when the name is taken."""
+    statement = pg_insert(accounts).values(id=account_id, name=name)
+    added = conn.execute(
+        statement.on_conflict_do_nothing(constraint="account_names_are_unique").returning(
+            accounts.c.id
+        )
+    )
+    return added.first() is not None
+
+
+def find_account(conn: Connection, name_or_id: str) -> Account | None:
+    """Return the account of that id or name, or None."""
+    row = conn.execute(
+        select(accounts).where((accounts.c.id == name_or_id) | (accounts.c.name == name_or_id))
+    ).first()
+    return Account(id=row.id, name=row.name, created_at=row.created_at) if row else None
+
+
+def list_accounts(conn: Connection) -> list[Account]:
+    """Return every account, oldest first."""
+    return [
+        Account(id=row.id, name=row.name, created_at=row.created_at)
+        for row in conn.execute(select(accounts).order_by(accounts.c.id))
+    ]
+
+
+def add_key(
+    conn: Connection, *, key_id: str, account_id: str, name: str, digest: bytes, hint: str
+) -> None:
+    """Add a key by its digest."""
+    conn.execute(
+        insert(keys).values(id=key_id, account_id=account_id, name=name, digest=digest, hint=hint)
+    )
+
+
+def owner_of(conn: Connection, digest: bytes) -> tuple[str, str] | None:
+    """Return (account id, key id) of a key that is not revoked, or None."""
+    row = conn.execute(
+        select(keys.c.account_id, keys.c.id).where(
+            keys.c.digest == digest, keys.c.revoked_at.is_(None)
+        )
+    ).first()
+    return (row.account_id, row.id) if row else None
+
+
+def list_keys(conn: Connection, account_id: str | None = None) -> Sequence[Key]:
+    """Return the keys of one account, or of all."""
+    query = select(keys).order_by(keys.c.id)
+    if account_id is not None:
+        query = query.where(keys.c.account_id == account_id)
+    return [
+        Key(
+            id=row.id,
+            account_id=row.account_id,
+            name=row.name,
+            hint=row.hint,
+            created_at=row.created_at,
+            revoked_at=row.revoked_at,
+        )
+        for row in conn.execute(query)
+    ]
+
+
+def revoke(conn: Connection, key_id: str) -> bool:
+    """Revoke a key for good; False when there is none of that id."""
+    revoked_at = func.coalesce(keys.c.revoked_at, func.now())
+    statement = update(keys).where(keys.c.id == key_id).values(revoked_at=revoked_at)
+    return conn.execute(statement).rowcount == 1

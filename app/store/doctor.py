@@ -1,0 +1,26 @@
+"""The one checker of the book: `doctor.sql`, run as it stands."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection
+
+CHECKS: Final = Path(__file__).with_name("doctor.sql").read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing wrong with the book: which rule, which row, what was seen."""
+
+    check: str
+    subject: str
+    detail: str
+
+
+def examine(conn: Connection) -> list[Finding]:
+    """Return everything that is wrong, up to 1,000 findings; an empty list is a clean book."""
+    return [
+        Finding(check=row.check_name, subject=row.subject, detail=row.detail)
+        for row in conn.exec_driver_sql(CHECKS.replace("%", "%%"), {})
+    ]

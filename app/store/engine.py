@@ -1,0 +1,83 @@
+"""The database engine and the transaction block."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.exc import DBAPIError
+
+CONNECT_TIMEOUT_S: Final = 3
+STATEMENT_TIMEOUT_MS: Final = 10_000
+IDLE_IN_TRANSACTION_TIMEOUT_MS: Final = 10_000
+POOL_TIMEOUT_S: Final = 5
+POOL_RECYCLE_S: Final = 1_800
+CONFLICT_TRIES: Final = 5
+CONFLICTS: Final = frozenset({"40P01", "40001"})
+"""SQLSTATEs of deadlock and serialization failure."""
+
+T = TypeVar("T")
+
+
+def open_engine(database_url: str, *, pool_size: int, name: str) -> Engine:
+    """Return an engine of at most `pool_size` connections; `name` shows in pg_stat_activity."""
+    return create_engine(
+        database_url,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=POOL_TIMEOUT_S,
+        pool_recycle=POOL_RECYCLE_S,
+        pool_use_lifo=True,
+        connect_args={
+            "connect_timeout": CONNECT_TIMEOUT_S,
+            "application_name": name,
+            "keepalives": 1,
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS}"
+            f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_TIMEOUT_MS}",
+        },
+    )
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Connection]:
+    """One transaction as one visible block; nothing slow happens inside."""
+    with engine.begin() as conn:
+        yield conn
+
+
+@contextmanager
+def statement(engine: Engine) -> Iterator[Connection]:
+    """A connection on which each statement commits by itself: one round trip less."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
+        yield conn
+
+
+def again(work: Callable[[], T]) -> T:
+    """Do `work`, a whole transaction, once more when it lost against a concurrent one."""
+    for _ in range(CONFLICT_TRIES - 1):
+        try:
+            return work()
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) not in CONFLICTS:
+                raise
+    return work()
+
+
+def is_outage(error: DBAPIError) -> bool:
+    """True when the database went away, so that the same work may be tried again.
+
+    Decided by SQLSTATE: class 08 (connection), 57P (shutdown), 53 (resources), 40 (deadlock and
+    serialization), 25006 (read only after a failover), 57014 (cancelled by a time limit); an error
+    without a state never reached the server.
+    """
+    state = getattr(error.orig, "sqlstate", None)
+    if state is None:
+        return error.connection_invalidated or _is_operational(error)
+    return state.startswith(("08", "57P", "53", "40")) or state in {"25006", "57014", "55P03"}
+
+
+def _is_operational(error: DBAPIError) -> bool:
+    return type(error).__name__ in {"OperationalError", "InterfaceError"}

@@ -1,0 +1,163 @@
+"""Lots, balances, deposits, and holds that are given back without a settlement."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import ARRAY, BigInteger, Connection, Text, bindparam, func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+
+from app.store.prepared import Prepared
+from app.store.tables import IS_OPEN, hold_lots, holds, jobs, lots, transfers, word
+
+FUNDING: Final = "platform:funding"
+"""The book that deposits debit. An account's own book is called by its id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LotView:
+    """A lot as its owner sees it."""
+
+    id: str
+    source: str
+    amount_nanos: int
+    used_nanos: int
+    held_nanos: int
+    expires_at: datetime | None
+    is_expired: bool
+    instrument: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deposited:
+    """A lot that a reference stands for; `is_new` is False when it was there before."""
+
+    lot_id: str
+    amount_nanos: int
+    is_new: bool
+
+
+def deposit(
+    conn: Connection,
+    *,
+    lot_id: str,
+    transfer_id: str,
+    account_id: str,
+    amount_nanos: int,
+    reference: str | None,
+) -> Deposited:
+    """Credit an account with a new lot; a reference credits it once, however often it comes."""
+    added = conn.execute(
+        pg_insert(lots)
+        .values(
+            id=lot_id,
+            account_id=account_id,
+            source="deposit",
+            reference=reference,
+            amount_nanos=amount_nanos,
+        )
+        .on_conflict_do_nothing(constraint="a_reference_credits_an_account_once")
+        .returning(lots.c.id)
+    ).first()
+    if added is None:
+        query = select(lots.c.id, lots.c.amount_nanos).where(
+            lots.c.account_id == account_id, lots.c.reference == reference
+        )
+        row = conn.execute(query).one()
+        return Deposited(lot_id=row.id, amount_nanos=row.amount_nanos, is_new=False)
+    conn.execute(
+        insert(transfers).values(
+            id=transfer_id,
+            kind="deposit",
+            account_id=account_id,
+            debit=FUNDING,
+            credit=account_id,
+            amount_nanos=amount_nanos,
+            lot_id=lot_id,
+        )
+    )
+    return Deposited(lot_id=lot_id, amount_nanos=amount_nanos, is_new=True)
+
+
+def wake_waiting(conn: Connection, account_id: str) -> int:
+    """Make jobs that wait for this account's balance due now; return how many."""
+    return conn.execute(
+        update(jobs)
+        .where(jobs.c.account_id == account_id, jobs.c.reason == word("balance"))
+        .values(run_at=func.now(), nudged_at=None)
+    ).rowcount
+
+
+def lots_of(conn: Connection, account_id: str) -> list[LotView]:
+    """Return an account's lots that hold or still have something, oldest first."""
+    gone = lots.c.expires_at <= func.now()
+    query = (
+        select(lots, func.coalesce(gone, False).label("is_expired"))
+        .where(lots.c.account_id == account_id, lots.c.used_nanos < lots.c.amount_nanos)
+        .order_by(lots.c.id)
+    )
+    return [
+        LotView(
+            id=row.id,
+            source=row.source,
+            amount_nanos=row.amount_nanos,
+            used_nanos=row.used_nanos,
+            held_nanos=row.held_nanos,
+            expires_at=row.expires_at,
+            is_expired=row.is_expired,
+            instrument=row.instrument,
+            created_at=row.created_at,
+        )
+        for row in conn.execute(query)
+    ]
+
+
+def spent_nanos(conn: Connection, account_id: str) -> int:
+    """Return what an account's jobs have cost so far."""
+    total = select(func.coalesce(func.sum(lots.c.used_nanos), 0).cast(BigInteger()))
+    return conn.execute(total.where(lots.c.account_id == account_id)).scalar_one()
+
+
+def release(conn: Connection, job_ids: Sequence[str]) -> None:
+    """Give back the open holds of jobs that ended without an answer."""
+    if job_ids:
+        _LOCK(conn, ids=list(job_ids))
+        _RELEASE(conn, ids=list(job_ids))
+
+
+def _release() -> tuple[Prepared, Prepared]:
+    ids = bindparam("ids", type_=ARRAY(Text()))
+    theirs = select(hold_lots.c.lot_id).where(hold_lots.c.job_id == func.any(ids))
+    lock = (
+        select(lots.c.id)
+        .where(lots.c.id.in_(theirs))
+        .order_by(lots.c.id)
+        .with_for_update(key_share=True)
+    )
+    closed = (
+        update(holds)
+        .where(holds.c.job_id == func.any(ids), IS_OPEN)
+        .values(state="released", closed_at=func.now())
+        .returning(holds.c.job_id)
+        .cte("closed")
+    )
+    sums = (
+        select(
+            hold_lots.c.lot_id,
+            func.sum(hold_lots.c.amount_nanos).cast(BigInteger()).label("nanos"),
+        )
+        .join(closed, closed.c.job_id == hold_lots.c.job_id)
+        .group_by(hold_lots.c.lot_id)
+        .subquery("sums")
+    )
+    give_back = (
+        update(lots)
+        .where(lots.c.id == sums.c.lot_id)
+        .values(held_nanos=lots.c.held_nanos - sums.c.nanos)
+    )
+    return Prepared(lock), Prepared(give_back)
+
+
+_LOCK, _RELEASE = _release()

@@ -1,0 +1,277 @@
+"""T3: what came of attempts, written for many jobs in one fenced statement."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import (
+    ARRAY,
+    CTE,
+    BigInteger,
+    Boolean,
+    Connection,
+    Double,
+    Integer,
+    LargeBinary,
+    Text,
+    bindparam,
+    case,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
+
+from app.domain.attempt import AttemptState
+from app.domain.hold import Capture, HoldState
+from app.domain.job import FINAL, JobState
+from app.domain.pricing import Usage
+from app.store.prepared import Prepared, arrays, rows, seconds
+from app.store.tables import (
+    IS_OPEN,
+    IS_RUNNING,
+    attempts,
+    holds,
+    job_payloads,
+    jobs,
+    lots,
+    transfers,
+)
+
+REVENUE: Final = "platform:revenue"
+"""The book that captures credit. An account's own book is called by its id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """What becomes of one attempt and its job. `captures` close the hold of a final state.
+
+    `counted` is False for a call that was given back unused; `retry_s` is when a job that is not
+    final runs again.
+    """
+
+    job_id: str
+    attempt: int
+    state: JobState
+    attempt_state: AttemptState
+    reason: str | None = None
+    failure: str | None = None
+    attempt_status_code: int | None = None
+    counted: bool = True
+    retry_s: float = 0
+    status_code: int | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    usage: Usage | None = None
+    cost_nanos: int | None = None
+    hold_state: HoldState = HoldState.OPEN
+    captures: tuple[Capture, ...] = ()
+    transfer_ids: tuple[str, ...] = ()
+    result: bytes | None = None
+
+
+def settle(conn: Connection, settlements: Sequence[Settlement]) -> set[str]:
+    """Write all settlements whose worker still holds the lease; return the ids of those jobs.
+
+    A late worker's settlement changes nothing: its job is not among the ids returned.
+    """
+    lot_ids = sorted({capture.lot_id for s in settlements for capture in s.captures})
+    if len(lot_ids) > 1:  # One lot cannot deadlock; several are locked in the order of their ids.
+        _LOCK(conn, lot_ids=lot_ids)
+    result = _SETTLE(
+        conn,
+        **arrays("s", [_row(s) for s in settlements], *_SETTLEMENT),
+        **arrays("c", [row for s in settlements for row in _captures(s)], *_CAPTURE),
+        **arrays("b", [(s.job_id, s.result) for s in settlements if s.result], *_BODY),
+    )
+    return {row.id for row in result}
+
+
+def _row(s: Settlement) -> tuple[Any, ...]:
+    usage = s.usage
+    return (
+        s.job_id,
+        s.attempt,
+        s.state.value,
+        s.reason,
+        s.state in FINAL,
+        s.attempt_state.value,
+        s.failure,
+        s.attempt_status_code,
+        s.counted,
+        s.attempt_state is AttemptState.FAILED,
+        s.retry_s,
+        s.status_code,
+        s.error_code,
+        s.error_message,
+        usage.input_tokens if usage else None,
+        usage.output_tokens if usage else None,
+        usage.cached_tokens if usage else None,
+        usage.reasoning_tokens if usage else None,
+        s.cost_nanos,
+        s.hold_state.value,
+        sum(capture.captured_nanos for capture in s.captures),
+    )
+
+
+def _captures(s: Settlement) -> list[tuple[Any, ...]]:
+    return [
+        (s.job_id, c.lot_id, c.held_nanos, c.captured_nanos, transfer_id)
+        for c, transfer_id in zip(s.captures, s.transfer_ids, strict=True)
+    ]
+
+
+_CAPTURE: Final = ("job_id", "lot_id", "held_nanos", "captured_nanos", "transfer_id")
+_BODY: Final = ("job_id", "body")
+
+
+_ARRIVED: Final = rows(
+    "s",
+    id=Text(),
+    attempt=Integer(),
+    state=Text(),
+    reason=Text(),
+    is_final=Boolean(),
+    attempt_state=Text(),
+    failure=Text(),
+    attempt_status_code=Integer(),
+    counted=Boolean(),
+    failed=Boolean(),
+    retry_s=Double(),
+    status_code=Integer(),
+    error_code=Text(),
+    error_message=Text(),
+    input_tokens=BigInteger(),
+    output_tokens=BigInteger(),
+    cached_tokens=BigInteger(),
+    reasoning_tokens=BigInteger(),
+    cost_nanos=BigInteger(),
+    hold_state=Text(),
+    captured_nanos=BigInteger(),
+)
+_SETTLEMENT: Final = tuple(_ARRIVED.c.keys())
+_TOLD: Final = ("state", "reason", "error_code", "error_message", "cost_nanos")
+_COUNTED: Final = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
+
+
+def _settle() -> Prepared:
+    settled = _settled()
+    mine = select(_ARRIVED).join(settled, settled.c.id == _ARRIVED.c.id).cte("mine")
+    closed = (
+        update(holds)
+        .where(holds.c.job_id == mine.c.id, IS_OPEN, mine.c.is_final)
+        .values(state=mine.c.hold_state, captured_nanos=mine.c.captured_nanos, closed_at=func.now())
+        .returning(holds.c.job_id, holds.c.account_id)
+        .cte("closed")
+    )
+    ended = (
+        update(attempts)
+        .where(attempts.c.job_id == mine.c.id, attempts.c.number == mine.c.attempt)
+        .values(
+            state=mine.c.attempt_state,
+            failure=mine.c.failure,
+            status_code=mine.c.attempt_status_code,
+            finished_at=func.now(),
+        )
+        .cte("ended")
+    )
+    return Prepared(select(settled.c.id).add_cte(closed, ended, *_money(closed), _results(settled)))
+
+
+def _settled() -> CTE:
+    """The fence: only rows this attempt still leases change, and only they go on to the rest."""
+    s = _ARRIVED
+    return (
+        update(jobs)
+        .where(jobs.c.id == s.c.id, jobs.c.attempt == s.c.attempt, IS_RUNNING)
+        .values(
+            {name: s.c[name] for name in (*_TOLD, *_COUNTED)}
+            | {
+                "status_code": case((s.c.is_final, s.c.status_code)),
+                "attempts": jobs.c.attempts - case((s.c.counted, 0), else_=1),
+                "failures": jobs.c.failures + case((s.c.failed, 1), else_=0),
+                "run_at": func.now() + seconds(s.c.retry_s),
+                "finished_at": case((s.c.is_final, func.now())),
+                # A job that goes on at once is rung for by its settler.
+                "nudged_at": case((s.c.state == "queued", func.now())),
+                "leased_until": None,
+                "worker_id": None,
+            }
+        )
+        .returning(jobs.c.id)
+        .cte("settled")
+    )
+
+
+def _money(closed: Any) -> list[Any]:
+    c = rows(
+        "c",
+        job_id=Text(),
+        lot_id=Text(),
+        held_nanos=BigInteger(),
+        captured_nanos=BigInteger(),
+        transfer_id=Text(),
+    )
+    sums = (
+        select(
+            c.c.lot_id,
+            func.sum(c.c.held_nanos).cast(BigInteger()).label("held_nanos"),
+            func.sum(c.c.captured_nanos).cast(BigInteger()).label("captured_nanos"),
+        )
+        .join(closed, closed.c.job_id == c.c.job_id)
+        .group_by(c.c.lot_id)
+        .subquery("sums")
+    )
+    moved = (
+        update(lots)
+        .where(lots.c.id == sums.c.lot_id)
+        .values(
+            held_nanos=lots.c.held_nanos - sums.c.held_nanos,
+            used_nanos=lots.c.used_nanos + sums.c.captured_nanos,
+        )
+        .cte("moved")
+    )
+    captured = (
+        insert(transfers)
+        .from_select(
+            ["id", "kind", "account_id", "debit", "credit", "amount_nanos", "job_id", "lot_id"],
+            select(
+                c.c.transfer_id,
+                literal("capture"),
+                closed.c.account_id,
+                closed.c.account_id,
+                literal(REVENUE),
+                c.c.captured_nanos,
+                c.c.job_id,
+                c.c.lot_id,
+            )
+            .join(closed, closed.c.job_id == c.c.job_id)
+            .where(c.c.captured_nanos > 0),
+        )
+        .cte("captured")
+    )
+    return [moved, captured]
+
+
+def _results(settled: Any) -> Any:
+    b = rows("b", job_id=Text(), body=LargeBinary())
+    return (
+        insert(job_payloads)
+        .from_select(
+            ["job_id", "kind", "body"],
+            select(b.c.job_id, literal("result"), b.c.body).join(
+                settled, settled.c.id == b.c.job_id
+            ),
+        )
+        .cte("results")
+    )
+
+
+_SETTLE: Final = _settle()
+_LOCK: Final = Prepared(
+    select(lots.c.id)
+    .where(lots.c.id == func.any(bindparam("lot_ids", type_=ARRAY(Text()))))
+    .order_by(lots.c.id)
+    .with_for_update(key_share=True)
+)

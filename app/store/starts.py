@@ -1,0 +1,212 @@
+"""T2, second half: hold the money of claimed jobs and open their attempts; or refuse them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    Connection,
+    Double,
+    Integer,
+    Text,
+    bindparam,
+    case,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
+
+from app.domain.hold import Hold
+from app.domain.job import RUNNABLE, JobState
+from app.domain.lots import Lot
+from app.store.prepared import Prepared, arrays, rows, seconds
+from app.store.tables import (
+    attempts,
+    hold_lots,
+    holds,
+    jobs,
+    lots,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewAttempt:
+    """An attempt to open."""
+
+    job_id: str
+    number: int
+    provider: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A claimed job that cannot start: where it goes instead.
+
+    `retry_s` is when a waiting job looks again; None for the final states.
+    """
+
+    job_id: str
+    state: JobState
+    reason: str | None
+    retry_s: float
+    status_code: int | None
+    error_code: str | None
+    error_message: str | None
+
+
+def lock_lots(conn: Connection, account_ids: Sequence[str]) -> list[Lot]:
+    """Lock and return the lots these accounts may draw from now, by id so that nobody deadlocks."""
+    return [
+        Lot(
+            id=row.id,
+            account_id=row.account_id,
+            amount_nanos=row.amount_nanos,
+            used_nanos=row.used_nanos,
+            held_nanos=row.held_nanos,
+            expires_at=row.expires_at,
+            instrument=row.instrument,
+        )
+        for row in _LOCK_LOTS(conn, account_ids=list(account_ids))
+    ]
+
+
+def write(conn: Connection, new_holds: Sequence[Hold], opened: Sequence[NewAttempt]) -> None:
+    """Write the holds, take their parts from the lots, and open the attempts."""
+    _WRITE(
+        conn,
+        **arrays("h", [_hold_row(hold) for hold in new_holds], *_HOLD),
+        **arrays(
+            "p",
+            [(hold.job_id, part.lot_id, part.nanos) for hold in new_holds for part in hold.parts],
+            *_PART,
+        ),
+        **arrays("a", [(a.job_id, a.number, a.provider, a.model) for a in opened], *_ATTEMPT),
+    )
+
+
+def refuse(conn: Connection, refusals: Sequence[Refusal]) -> None:
+    """Give claimed jobs back that cannot start; the claim does not count as an attempt."""
+    _REFUSE(
+        conn,
+        **arrays(
+            "r",
+            [
+                (
+                    r.job_id,
+                    r.state.value,
+                    r.reason,
+                    r.retry_s,
+                    r.status_code,
+                    r.error_code,
+                    r.error_message,
+                    r.state not in RUNNABLE,
+                )
+                for r in refusals
+            ],
+            *_REFUSAL,
+        ),
+    )
+
+
+def _hold_row(hold: Hold) -> tuple[Any, ...]:
+    price = hold.price
+    return (hold.job_id, hold.account_id, hold.nanos, price.input_nanos, price.output_nanos)
+
+
+_HOLD: Final = ("job_id", "account_id", "amount_nanos", "input_price_nanos", "output_price_nanos")
+_PART: Final = ("job_id", "lot_id", "amount_nanos")
+_ATTEMPT: Final = ("job_id", "number", "provider", "model")
+_REFUSAL: Final = (
+    "job_id",
+    "state",
+    "reason",
+    "retry_s",
+    "status_code",
+    "error_code",
+    "error_message",
+    "is_final",
+)
+
+
+def _lock_lots() -> Prepared:
+    accounts = bindparam("account_ids", type_=ARRAY(Text()))
+    return Prepared(
+        select(lots)
+        .where(
+            lots.c.account_id == func.any(accounts),
+            lots.c.used_nanos + lots.c.held_nanos < lots.c.amount_nanos,
+            or_(lots.c.expires_at.is_(None), lots.c.expires_at > func.now()),
+        )
+        .order_by(lots.c.id)
+        .with_for_update(key_share=True)
+    )
+
+
+def _write() -> Prepared:
+    new_hold = rows(
+        "h",
+        job_id=Text(),
+        account_id=Text(),
+        amount_nanos=BigInteger(),
+        input_price_nanos=BigInteger(),
+        output_price_nanos=BigInteger(),
+    )
+    part = rows("p", job_id=Text(), lot_id=Text(), amount_nanos=BigInteger())
+    opened = rows("a", job_id=Text(), number=Integer(), provider=Text(), model=Text())
+    taken = (
+        select(part.c.lot_id, func.sum(part.c.amount_nanos).cast(BigInteger()).label("nanos"))
+        .group_by(part.c.lot_id)
+        .subquery()
+    )
+    written = [
+        insert(holds).from_select(list(_HOLD), select(new_hold)).cte("written_holds"),
+        insert(hold_lots).from_select(list(_PART), select(part)).cte("written_parts"),
+        update(lots)
+        .where(lots.c.id == taken.c.lot_id)
+        .values(held_nanos=lots.c.held_nanos + taken.c.nanos)
+        .cte("taken"),
+        insert(attempts).from_select(list(_ATTEMPT), select(opened)).cte("opened"),
+    ]
+    return Prepared(select(literal(1)).add_cte(*written))
+
+
+def _refuse() -> Prepared:
+    refused = rows(
+        "r",
+        job_id=Text(),
+        state=Text(),
+        reason=Text(),
+        retry_s=Double(),
+        status_code=Integer(),
+        error_code=Text(),
+        error_message=Text(),
+        is_final=Boolean(),
+    )
+    return Prepared(
+        update(jobs)
+        .where(jobs.c.id == refused.c.job_id)
+        .values(
+            state=refused.c.state,
+            reason=refused.c.reason,
+            attempts=jobs.c.attempts - 1,
+            leased_until=None,
+            worker_id=None,
+            run_at=func.now() + seconds(refused.c.retry_s),
+            finished_at=case((refused.c.is_final, func.now())),
+            status_code=refused.c.status_code,
+            error_code=refused.c.error_code,
+            error_message=refused.c.error_message,
+        )
+    )
+
+
+_LOCK_LOTS: Final = _lock_lots()
+_WRITE: Final = _write()
+_REFUSE: Final = _refuse()

@@ -1,0 +1,192 @@
+"""T1: jobs, their request bodies and their idempotency keys, written in one statement."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Float,
+    LargeBinary,
+    Text,
+    case,
+    cast,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.types import TypeEngine
+
+from app.domain.job import JobState, Lane, NewJob
+from app.store.prepared import Prepared, arrays, rows, seconds
+from app.store.tables import idempotency_keys, job_payloads, jobs
+
+ATTACH_WINDOW_S: Final = 900
+"""How old a job may be for a client's automatic retry to attach to it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """An Idempotency-Key as a request brings it: whose, which, over what, for which jobs."""
+
+    key_id: str
+    idempotency_key: str
+    fingerprint: bytes
+    job_ids: tuple[str, ...]
+
+
+def add(conn: Connection, new: Sequence[NewJob], claims: Sequence[Claim]) -> dict[str, datetime]:
+    """Write what is new and return when, by job id.
+
+    A job named by a claim whose key is taken already is not written. Jobs of the interactive lane
+    count as nudged: the submitter rings for them as soon as this has committed.
+    """
+    claimed = {job_id: claim.idempotency_key for claim in claims for job_id in claim.job_ids}
+    result = _ADD(
+        conn,
+        **arrays("j", [_row(job, claimed.get(job.id)) for job in new], *_NEW),
+        **arrays("i", [_claim_row(claim) for claim in claims], *_CLAIM),
+    )
+    return {row.id: row.created_at for row in result}
+
+
+def by_idempotency_key(
+    conn: Connection, key_id: str, idempotency_key: str
+) -> tuple[bytes, tuple[str, ...]] | None:
+    """Return the fingerprint and the jobs an Idempotency-Key stands for, or None."""
+    row = conn.execute(
+        select(idempotency_keys.c.fingerprint, idempotency_keys.c.job_ids).where(
+            idempotency_keys.c.key_id == key_id,
+            idempotency_keys.c.idempotency_key == idempotency_key,
+        )
+    ).first()
+    return (bytes(row.fingerprint), tuple(row.job_ids)) if row else None
+
+
+def by_fingerprint(conn: Connection, key_id: str, fingerprint: bytes) -> str | None:
+    """Return the newest job this key started with the very same request a short while ago."""
+    given_up = [JobState.FAILED, JobState.CANCELLED, JobState.EXPIRED]
+    row = conn.execute(
+        select(jobs.c.id)
+        .where(
+            jobs.c.key_id == key_id,
+            jobs.c.fingerprint == fingerprint,
+            jobs.c.created_at > func.now() - seconds(ATTACH_WINDOW_S),
+            jobs.c.state.not_in(given_up),
+        )
+        .order_by(jobs.c.id.desc())
+        .limit(1)
+    ).first()
+    return row.id if row else None
+
+
+def _row(job: NewJob, idempotency_key: str | None) -> tuple[Any, ...]:
+    return (
+        job.id,
+        job.account_id,
+        job.key_id,
+        job.lane.value,
+        job.endpoint,
+        job.instrument,
+        job.custom_id,
+        job.fingerprint,
+        job.on_empty.value,
+        job.input_tokens_max,
+        job.output_tokens_max,
+        json.dumps(job.metadata) if job.metadata is not None else None,
+        float(job.deadline_s),
+        job.request,
+        idempotency_key,
+    )
+
+
+def _claim_row(claim: Claim) -> tuple[Any, ...]:
+    # An array of arrays cannot be unnested row by row, so the ids travel as one string.
+    return (claim.key_id, claim.idempotency_key, claim.fingerprint, " ".join(claim.job_ids))
+
+
+_KEPT: Final[dict[str, TypeEngine[Any]]] = {
+    "id": Text(),
+    "account_id": Text(),
+    "key_id": Text(),
+    "lane": Text(),
+    "endpoint": Text(),
+    "instrument": Text(),
+    "custom_id": Text(),
+    "fingerprint": LargeBinary(),
+    "on_empty": Text(),
+    "input_tokens_max": BigInteger(),
+    "output_tokens_max": BigInteger(),
+}
+"""Columns of a new job that go into the row as they are."""
+
+_TURNED: Final[dict[str, TypeEngine[Any]]] = {
+    "metadata": Text(),
+    "deadline_s": Float(),
+    "request": LargeBinary(),
+    "claim": Text(),
+}
+_NEW: Final = (*_KEPT, *_TURNED)
+_CLAIM: Final = ("key_id", "idempotency_key", "fingerprint", "job_ids")
+
+
+def _add() -> Prepared:
+    new = rows("j", **_KEPT, **_TURNED)
+    wanted = rows(
+        "i", key_id=Text(), idempotency_key=Text(), fingerprint=LargeBinary(), job_ids=Text()
+    )
+    taken = (
+        pg_insert(idempotency_keys)
+        .from_select(
+            list(_CLAIM),
+            select(
+                wanted.c.key_id,
+                wanted.c.idempotency_key,
+                wanted.c.fingerprint,
+                func.string_to_array(wanted.c.job_ids, " "),
+            ),
+        )
+        .on_conflict_do_nothing()
+        .returning(idempotency_keys.c.key_id, idempotency_keys.c.idempotency_key)
+        .cte("taken")
+    )
+    mine = or_(
+        new.c.claim.is_(None),
+        select(taken.c.key_id)
+        .where(taken.c.key_id == new.c.key_id, taken.c.idempotency_key == new.c.claim)
+        .exists(),
+    )
+    nudged_at = case((new.c.lane == Lane.INTERACTIVE.value, func.now()))
+    added = (
+        insert(jobs)
+        .from_select(
+            [*_KEPT, "metadata", "deadline_at", "nudged_at"],
+            select(
+                *[new.c[name] for name in _KEPT],
+                cast(new.c.metadata, JSONB),
+                func.now() + seconds(new.c.deadline_s),
+                nudged_at,
+            ).where(mine),
+        )
+        .returning(jobs.c.id, jobs.c.created_at)
+        .cte("added")
+    )
+    bodies = (
+        insert(job_payloads)
+        .from_select(
+            ["job_id", "kind", "body"],
+            select(new.c.id, literal("request"), new.c.request).where(mine),
+        )
+        .cte("bodies")
+    )
+    return Prepared(select(added.c.id, added.c.created_at).add_cte(bodies))
+
+
+_ADD: Final = _add()

@@ -1,0 +1,38 @@
+"""Every URL on one screen."""
+
+import json
+from functools import partial
+
+import falcon
+import falcon.media
+
+from app.gateway import Gateway
+from app.web import errors
+from app.web.balance import Balance
+from app.web.chat import ChatCompletions
+from app.web.desk import open_desk
+from app.web.health import Livez, Metrics, Readyz
+from app.web.jobs import Cancel, Job, Jobs
+from app.web.marks import Marks
+
+
+def build(gateway: Gateway) -> falcon.App[falcon.Request, falcon.Response]:
+    """Return the WSGI application."""
+    desk = open_desk(gateway)
+    app = falcon.App(middleware=[Marks(gateway)])
+    app.req_options.strip_url_path_trailing_slash = True
+    # Escaped to ASCII, an answer that ends in half an emoji can still be told.
+    as_ascii = falcon.media.JSONHandler(dumps=partial(json.dumps, separators=(",", ":")))
+    app.resp_options.media_handlers[falcon.MEDIA_JSON] = as_ascii
+
+    app.add_route("/v1/chat/completions", ChatCompletions(desk))
+    app.add_route("/v1/jobs", Jobs(desk))
+    app.add_route("/v1/jobs/{job_id}", Job(desk))
+    app.add_route("/v1/jobs/{job_id}/cancel", Cancel(desk))
+    app.add_route("/v1/balance", Balance(desk))
+    app.add_route("/livez", Livez())
+    app.add_route("/readyz", Readyz(desk))
+    app.add_route("/metrics", Metrics(desk))
+
+    errors.add_to(app)
+    return app

@@ -1,0 +1,135 @@
+"""The native job API: what is submitted, and the job object that comes back."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from app.domain.errors import Fault, InvalidRequest
+from app.domain.job import Job
+from app.domain.money import format_dollars
+from app.wire.errors import envelope_of_code
+from app.wire.faults import checked, faults_of, refusal
+
+JOBS_MAX: Final = 1_000
+DEADLINE_MAX_S: Final = 604_800
+METADATA_PAIRS_MAX: Final = 16
+
+
+def _storable(text: str) -> str:
+    """Postgres text holds neither NUL nor half of a surrogate pair."""
+    if "\0" in text or (not text.isprintable() and any("\ud800" <= c <= "\udfff" for c in text)):
+        raise ValueError("holds a character that cannot be stored")
+    return text
+
+
+_Text64 = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_storable)]
+_Text512 = Annotated[str, Field(max_length=512), AfterValidator(_storable)]
+
+
+class JobRequest(BaseModel):
+    """One job as a client submits it."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    endpoint: Literal["/v1/chat/completions"]
+    body: dict[str, Any]
+    custom_id: _Text64 | None = None
+    metadata: Annotated[dict[_Text64, _Text512], Field(max_length=METADATA_PAIRS_MAX)] | None = None
+    deadline_s: Annotated[int, Field(ge=1, le=DEADLINE_MAX_S)] | None = None
+
+
+def read_one(body: Mapping[str, Any]) -> JobRequest:
+    """Validate one job. Raises InvalidRequest or OutOfRange with every fault."""
+    return checked(JobRequest, body)
+
+
+def read_many(body: Mapping[str, Any]) -> tuple[list[JobRequest | None], list[tuple[Fault, bool]]]:
+    """Validate `{"jobs": […]}`; return the good ones (None for the others) and every fault.
+
+    Raises InvalidRequest when there is no such list, or too long a one.
+    """
+    entries = body.get("jobs")
+    if not isinstance(entries, list) or not entries:
+        raise InvalidRequest("jobs: must be a list of at least one job", param="jobs")
+    if len(entries) > JOBS_MAX:
+        message = f"jobs: at most {JOBS_MAX} jobs in one request, not {len(entries)}"
+        raise InvalidRequest(message, param="jobs")
+    if unknown := sorted(set(body) - {"jobs"}):
+        raise InvalidRequest(f"{unknown[0]}: is not known beside `jobs`", param=unknown[0])
+    good: list[JobRequest | None] = []
+    found: list[tuple[Fault, bool]] = []
+    for index, entry in enumerate(entries):
+        try:
+            good.append(JobRequest.model_validate(entry))
+        except ValidationError as error:
+            good.append(None)
+            found += faults_of(error, index=index)
+    return good, found
+
+
+def refuse(found: Sequence[tuple[Fault, bool]]) -> None:
+    """Raise for everything found, if anything was."""
+    if found:
+        raise refusal(found)
+
+
+def view(job: Job) -> dict[str, Any]:
+    """Return the job object."""
+    return {
+        "id": job.id,
+        "object": "job",
+        "status": job.state.value,
+        "reason": job.reason.value if job.reason else None,
+        "endpoint": job.endpoint,
+        "instrument": job.instrument,
+        "custom_id": job.custom_id,
+        "metadata": dict(job.metadata or {}),
+        "created_at": _time(job.created_at),
+        "started_at": _time(job.started_at),
+        "finished_at": _time(job.finished_at),
+        "deadline_at": _time(job.deadline_at),
+        "attempts": job.attempts,
+        "usage": _usage(job),
+        "cost": format_dollars(job.cost_nanos) if job.cost_nanos is not None else None,
+        "response": _response(job),
+        "error": {"code": job.error.code, "message": job.error.message} if job.error else None,
+        "urls": {"self": f"/v1/jobs/{job.id}", "cancel": f"/v1/jobs/{job.id}/cancel"},
+    }
+
+
+def list_page(jobs: Sequence[Job], *, has_more: bool) -> dict[str, Any]:
+    """Return a list page in the form the vendors' SDKs page through."""
+    return {
+        "object": "list",
+        "data": [view(job) for job in jobs],
+        "has_more": has_more,
+        "first_id": jobs[0].id if jobs else None,
+        "last_id": jobs[-1].id if jobs else None,
+    }
+
+
+def _usage(job: Job) -> dict[str, int] | None:
+    if job.usage is None:
+        return None
+    return {
+        "input_tokens": job.usage.input_tokens,
+        "output_tokens": job.usage.output_tokens,
+        "cached_tokens": job.usage.cached_tokens,
+        "reasoning_tokens": job.usage.reasoning_tokens,
+    }
+
+
+def _response(job: Job) -> dict[str, Any] | None:
+    if job.response is not None:
+        return {"status_code": job.status_code, "body": json.loads(job.response)}
+    if job.error is not None and job.status_code is not None:
+        body = envelope_of_code(job.error.code, job.error.message)
+        return {"status_code": job.status_code, "body": body}
+    return None
+
+
+def _time(moment: datetime | None) -> str | None:
+    return moment.isoformat().replace("+00:00", "Z") if moment else None

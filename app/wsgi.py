@@ -1,0 +1,7 @@
+"""Front door: settings → gateway → `application`."""
+
+from app.gateway import open_gateway
+from app.settings import Settings
+from app.web.urls import build
+
+application = build(open_gateway(Settings(), name="web"))

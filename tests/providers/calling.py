@@ -1,0 +1,90 @@
+"""One call through an adapter, made as the engine makes it."""
+
+import asyncio
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from aiohttp.abc import AbstractResolver
+from pydantic import SecretStr
+
+from app.domain.attempt import Answer, Failure
+from app.domain.instrument import Provider as ProviderEntry
+from app.providers.base import Call, Provider
+from app.providers.registry import ADAPTERS
+
+from .dialects import Dialect
+
+KEY = "sk-contract-0123456789abcdef"
+JOB = "job_01jd0000000000000000000000"
+INSTRUMENT = "text-max"
+MODEL = "upstream-model"
+TOKENS_MAX = 10_000
+TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """An adapter of one dialect, and a call for it; any part of either can be another."""
+
+    dialect: Dialect
+
+    def ask(self, base_url: str, body: Any = None, **changes: Any) -> Answer | Failure:
+        """Make the call and wait for what comes of it."""
+        return asyncio.run(self.asking(base_url, body, **changes))
+
+    def answered(self, base_url: str, body: Any = None, **changes: Any) -> Answer:
+        """Make a call that must be answered."""
+        answer = self.ask(base_url, body, **changes)
+        assert isinstance(answer, Answer), answer
+        return answer
+
+    def failed(self, base_url: str, body: Any = None, **changes: Any) -> Failure:
+        """Make a call that must fail."""
+        failure = self.ask(base_url, body, **changes)
+        assert isinstance(failure, Failure), failure
+        return failure
+
+    async def asking(
+        self,
+        base_url: str,
+        body: Any = None,
+        *,
+        key: str | None = KEY,
+        connect_timeout_s: float = TIMEOUT_S,
+        resolver: AbstractResolver | None = None,
+        **changes: Any,
+    ) -> Answer | Failure:
+        """Make the call within a running loop."""
+        entry = ProviderEntry(
+            name="here",
+            protocol=self.dialect.protocol,
+            base_url=base_url,
+            api_key_env=None,
+            connect_timeout_s=connect_timeout_s,
+            timeout_s=TIMEOUT_S,
+            concurrency=1,
+        )
+        secret = SecretStr(key) if key is not None else None
+        async with aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, resolver=resolver),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+        ) as session:
+            adapter: Provider = ADAPTERS[self.dialect.protocol](entry, secret, session)
+            return await adapter.complete(self._call(body, changes))
+
+    def _call(self, body: Any, changes: dict[str, Any]) -> Call:
+        asked = self.dialect.question("Why is it so?") if body is None else body
+        fields: dict[str, Any] = {
+            "job_id": JOB,
+            "attempt": 1,
+            "instrument": INSTRUMENT,
+            "model": MODEL,
+            "request": json.dumps(asked).encode(),
+            "input_tokens_max": TOKENS_MAX,
+            "output_tokens_max": TOKENS_MAX,
+            "timeout_s": TIMEOUT_S,
+        }
+        return Call(**{**fields, **changes})

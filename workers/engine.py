@@ -1,0 +1,157 @@
+"""The engine: one asyncio loop in one thread that holds this process's provider calls.
+
+Everything else in a worker is plain synchronous code; the engine is spoken to from other threads
+with `launch`, `cancel` and `drain`, and speaks back through `finish`.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import aiohttp
+
+from app.domain.attempt import Failure, FailureKind, Interrupted, Outcome
+from app.domain.instrument import Provider as ProviderEntry
+from app.gateway import Gateway
+from app.providers.base import Call, Provider
+from app.providers.registry import open_providers
+from app.services.settle import Finished
+from app.services.start import Started
+from app.settings import provider_key
+
+DNS_CACHE_S: Final = 30
+KEEPALIVE_S: Final = 30
+
+log = logging.getLogger("busbar.engine")
+
+
+class Engine:
+    """Holds calls; `finish` hears of each one that is over, on the engine's own thread."""
+
+    def __init__(self, gateway: Gateway, finish: Callable[[Finished], None]) -> None:
+        self._entries = gateway.catalog.providers
+        self._finish = finish
+        self._calls: dict[str, tuple[Started, asyncio.Task[None]]] = {}
+        self._cancelled: set[str] = set()
+        self._loop = asyncio.new_event_loop()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+
+    def open(self) -> None:
+        """Start the loop's thread and wait until calls can be made."""
+        self._thread.start()
+        self._ready.wait()
+
+    def launch(self, jobs: Sequence[Started]) -> None:
+        """Begin the calls of `jobs`."""
+        if jobs:
+            self._loop.call_soon_threadsafe(self._launch, jobs)
+
+    def cancel(self, job_ids: Sequence[str]) -> None:
+        """End the calls of cancelled jobs; each is still settled."""
+        self._loop.call_soon_threadsafe(self._end, tuple(job_ids), self._cancelled)
+
+    def drop(self, job_ids: Sequence[str]) -> None:
+        """End the calls of jobs that belong to another worker now."""
+        self._loop.call_soon_threadsafe(self._end, tuple(job_ids), set())
+
+    def in_flight(self) -> list[tuple[str, int]]:
+        """Return (job id, attempt) of every call held now."""
+        return [(job.id, job.attempt) for job, _ in list(self._calls.values())]
+
+    def drain(self, grace_s: float) -> int:
+        """Wait up to `grace_s` for calls to end, then interrupt the rest; return how many."""
+        waiting = asyncio.run_coroutine_threadsafe(self._drain(grace_s), self._loop)
+        return waiting.result()
+
+    def close(self) -> None:
+        """Close connections and end the thread."""
+        self._loop.call_soon_threadsafe(self._stopped.set)
+        self._thread.join()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_until_complete(self._serve())
+        self._loop.close()
+
+    async def _serve(self) -> None:
+        self._stopped = asyncio.Event()
+        connector = aiohttp.TCPConnector(
+            limit=0, ttl_dns_cache=DNS_CACHE_S, keepalive_timeout=KEEPALIVE_S
+        )
+        async with aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=True,
+            trust_env=False,
+        ) as session:
+            keys = {name: provider_key(e.api_key_env) for name, e in self._entries.items()}
+            self._providers = open_providers(self._entries, keys, session)
+            self._gates = {
+                name: asyncio.Semaphore(entry.concurrency) for name, entry in self._entries.items()
+            }
+            self._ready.set()
+            await self._stopped.wait()
+
+    def _launch(self, jobs: Sequence[Started]) -> None:
+        for job in jobs:
+            task = self._loop.create_task(self._carry(job))
+            self._calls[job.id] = (job, task)
+
+    def _end(self, job_ids: Sequence[str], marked: set[str]) -> None:
+        for job_id in job_ids:
+            if job_id in self._calls:
+                marked.add(job_id)
+                self._calls[job_id][1].cancel()
+
+    async def _carry(self, job: Started) -> None:
+        entry = self._entries[job.route.provider]
+        provider = self._providers[job.route.provider]
+        outcome: Outcome
+        try:
+            async with asyncio.timeout(job.left_s):
+                async with self._gates[entry.name]:
+                    outcome = await _call(provider, entry, job)
+        except TimeoutError:
+            outcome = Failure(
+                kind=FailureKind.RETRYABLE, symbol="deadline", message="The deadline passed."
+            )
+        except asyncio.CancelledError:
+            outcome = Interrupted(cancelled=job.id in self._cancelled)
+        except Exception:
+            log.exception("engine.call_broke job=%s attempt=%d", job.id, job.attempt)
+            outcome = Failure(
+                kind=FailureKind.RETRYABLE, symbol="internal", message="The gateway's own fault."
+            )
+        finally:
+            self._cancelled.discard(job.id)
+        self._finish(Finished(job=job, outcome=outcome))
+        del self._calls[job.id]
+
+    async def _drain(self, grace_s: float) -> int:
+        tasks = [task for _, task in self._calls.values()]
+        if tasks:
+            await asyncio.wait(tasks, timeout=grace_s)
+        left = [task for task in tasks if not task.done()]
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left)
+        return len(left)
+
+
+async def _call(provider: Provider, entry: ProviderEntry, job: Started) -> Outcome:
+    return await provider.complete(
+        Call(
+            job_id=job.id,
+            attempt=job.attempt,
+            instrument=job.instrument,
+            model=job.route.model,
+            request=job.request,
+            input_tokens_max=job.input_tokens_max,
+            output_tokens_max=job.output_tokens_max,
+            timeout_s=entry.timeout_s,
+        )
+    )

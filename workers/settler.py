@@ -1,0 +1,82 @@
+"""The settler: finished calls in, one transaction for all that came meanwhile (T3)."""
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.gateway import Gateway
+from app.services.outage import as_unavailable
+from app.services.settle import Finished, settle
+
+GROUP_MAX: Final = 500
+RETRY_FIRST_S: Final = 0.05
+RETRY_MAX_S: Final = 2.0
+
+log = logging.getLogger("busbar.settler")
+
+
+class Settler:
+    """One per worker process, with a thread of its own. `settled` hears of each finished call."""
+
+    def __init__(self, gateway: Gateway, settled: Callable[[Sequence[Finished]], None]) -> None:
+        self._gateway = gateway
+        self._settled = settled
+        self._finished: queue.SimpleQueue[Finished | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="settler", daemon=True)
+
+    def open(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def put(self, finished: Finished) -> None:
+        """Hand in a call that is over."""
+        self._finished.put(finished)
+
+    def close(self) -> None:
+        """Settle what is left, then end the thread."""
+        self._finished.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        closing = False
+        while not closing:
+            group: list[Finished] = []
+            each = self._finished.get()
+            while each is not None:
+                group.append(each)
+                if len(group) >= GROUP_MAX or self._finished.empty():
+                    break
+                each = self._finished.get()
+            closing = each is None
+            if group:
+                self._settle(group)
+
+    def _settle(self, group: Sequence[Finished]) -> None:
+        """Settle a group; while Postgres is away, keep the answers and try again."""
+        pause_s = RETRY_FIRST_S
+        while True:
+            try:
+                settle(self._gateway, group)
+                break
+            except SQLAlchemyError as error:
+                if as_unavailable(error) is None:
+                    self._one_by_one(group)
+                    break
+                log.warning("settler.waits jobs=%d error=%s", len(group), type(error).__name__)
+                time.sleep(pause_s)
+                pause_s = min(RETRY_MAX_S, pause_s * 2)
+        self._settled(group)
+
+    def _one_by_one(self, group: Sequence[Finished]) -> None:
+        """Settle each alone, so that one that cannot be written spares the others."""
+        for each in group:
+            try:
+                settle(self._gateway, [each])
+            except SQLAlchemyError:
+                # Its lease lapses and the job is tried again; three such rounds end it.
+                log.exception("settler.refused job=%s attempt=%d", each.job.id, each.job.attempt)
