@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterator
+from fcntl import LOCK_EX, flock
 from pathlib import Path
 
 import psycopg
@@ -96,7 +97,9 @@ def _url(stack: Stack, database: str) -> str:
 
 
 def _reset_as_the_last(state: Path) -> None:
-    try:
-        reset(state)
-    except EmbeddedError:
-        return  # another xdist worker still uses it, and will do this
+    with state.with_suffix(".reset").open("w") as lock:
+        flock(lock, LOCK_EX)  # two xdist workers may end at the same moment
+        try:
+            reset(state)
+        except EmbeddedError:
+            return  # another xdist worker still uses it, and will do this
