@@ -36,10 +36,9 @@ def draft(
         raise ModelNotFound(message, param="model")
     output_tokens = request.output_tokens or instrument.output_tokens_default
     if output_tokens > instrument.output_tokens_max:
+        name = "max_completion_tokens" if request.max_completion_tokens else "max_tokens"
         limit = instrument.output_tokens_max
-        raise OutOfRange(
-            f"max_tokens: {instrument.name} gives at most {limit} tokens", param="max_tokens"
-        )
+        raise OutOfRange(f"{name}: {instrument.name} gives at most {limit} tokens", param=name)
     bound = input_bound(
         chat.prompt(body), chat.extras(body), context_tokens=instrument.context_tokens
     )

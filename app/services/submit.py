@@ -60,7 +60,9 @@ def submitter(gateway: Gateway) -> Callable[[Submission], Submitted]:
 
     def submit(submission: Submission) -> Submitted:
         try:
-            earlier = _attach(gateway, submission) if submission.is_retry else None
+            # A key of the client's own says more than the mark its SDK puts on a retry.
+            is_mark = submission.is_retry and submission.idempotency_key is None
+            earlier = _attach(gateway, submission) if is_mark else None
             if earlier is not None:
                 return earlier
             if len(submission.jobs) == 1:

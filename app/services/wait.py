@@ -4,15 +4,19 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from app.domain.errors import NotFound
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.domain.errors import NotFound, WaitTimedOut
 from app.domain.job import Job
 from app.gateway import Gateway
 from app.services.gather import Gather
+from app.services.outage import as_unavailable
 from app.store import jobs
 from app.store.engine import statement
 
 LOOK_S: Final = 2.0
-"""How often a waiter looks at its row by itself, should the wake-up have been lost."""
+LOOK_MAX_S: Final = 15.0
+"""How often a waiter looks at its row by itself, if the wake-up was lost: at first, and later."""
 
 
 class Waiting:
@@ -23,24 +27,41 @@ class Waiting:
         self._read = read
         self._job_id = job_id
         self._ring = gateway.wakeups.expect(job_id)
+        self._looks = 0
 
-    def until_final(self, account_id: str, wait_s: float) -> Job:
+    def until_final(self, account_id: str, wait_s: float, *, look_first: bool = True) -> Job:
         """Return the job once it is final, or as it is when `wait_s` seconds are over.
 
-        Raises NotFound when the account has no such job.
+        `look_first` is for jobs that may have ended before this wait began. Raises NotFound when
+        the account has no such job, and WaitTimedOut when the database was away until the end.
         """
         ends = time.monotonic() + wait_s
+        job = self._look(account_id) if look_first else None
         try:
-            while (left := ends - time.monotonic()) > 0:
-                woken = self._ring.acquire(timeout=min(left, LOOK_S))
-                job = self._read(account_id, self._job_id)
-                if job.is_final:
-                    return job
-                if woken:
+            while (left := ends - time.monotonic()) > 0 and not (job and job.is_final):
+                if self._ring.acquire(timeout=min(left, self._pause_s())):
                     self._ring = self._wakeups.expect(self._job_id)
-            return self._read(account_id, self._job_id)
+                job = self._look(account_id)
         finally:
             self.close()
+        job = job or self._look(account_id)
+        if job is None:
+            raise WaitTimedOut(f"The job {self._job_id} is accepted; the database is away.")
+        return job
+
+    def _look(self, account_id: str) -> Job | None:
+        """Read the job. While the database is away it is simply not known yet: it was accepted."""
+        try:
+            return self._read(account_id, self._job_id)
+        except SQLAlchemyError as error:
+            if as_unavailable(error) is None:
+                raise
+            return None
+
+    def _pause_s(self) -> float:
+        """How long to rely on the wake-up alone; longer the longer nothing came."""
+        self._looks += 1
+        return min(LOOK_S * 1.5**self._looks, LOOK_MAX_S)
 
     def close(self) -> None:
         """Stop listening; harmless when it is done already."""

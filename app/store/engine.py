@@ -28,6 +28,7 @@ def open_engine(database_url: str, *, pool_size: int, name: str) -> Engine:
         pool_timeout=POOL_TIMEOUT_S,
         pool_recycle=POOL_RECYCLE_S,
         pool_use_lifo=True,
+        hide_parameters=True,  # They are prompts and digests, and errors end up in logs.
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_S,
             "application_name": name,
@@ -36,7 +37,8 @@ def open_engine(database_url: str, *, pool_size: int, name: str) -> Engine:
             "keepalives_interval": 5,
             "keepalives_count": 3,
             "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS}"
-            f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_TIMEOUT_MS}",
+            f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_TIMEOUT_MS}"
+            " -c timezone=UTC",
         },
     )
 

@@ -68,7 +68,8 @@ class ChatCompletions:
         try:
             submitted = self._desk.submit(submission)
             if not submitted.replayed:
-                return waiting.until_final(caller.account_id, wait_s), False
+                job = waiting.until_final(caller.account_id, wait_s, look_first=False)
+                return job, False
         finally:
             waiting.close()
         earlier = self._desk.waiting(submitted.job_ids[0])

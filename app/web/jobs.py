@@ -60,7 +60,7 @@ class Jobs:
         caller = requests.caller(self._desk, req)
         gateway = self._desk.gateway
         if req.has_param("ids"):
-            ids = req.get_param("ids", default="").split(",")
+            ids = (_plain(req, "ids") or "").split(",")
             if len(ids) > IDS_MAX:
                 raise InvalidRequest(f"ids: at most {IDS_MAX} at once", param="ids")
             found = read.by_ids(gateway, caller.account_id, ids)
@@ -104,9 +104,10 @@ class Job:
         """Show a job; `?wait=N` answers as soon as it is final, at the latest after N seconds."""
         caller = requests.caller(self._desk, req)
         wait_s = requests.wait_s(req)
-        job = self._desk.read(caller.account_id, job_id)
+        known = requests.job_id(job_id)
+        job = self._desk.read(caller.account_id, known)
         if wait_s and not job.is_final:
-            job = self._desk.waiting(job_id).until_final(caller.account_id, wait_s)
+            job = self._desk.waiting(known).until_final(caller.account_id, wait_s)
         resp.media = native_job.view(job)
 
 
@@ -119,14 +120,15 @@ class Cancel:
     def on_post(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         """Cancel a job: at once while it waits, through its worker while it runs."""
         caller = requests.caller(self._desk, req)
+        known = self._desk.read(caller.account_id, requests.job_id(job_id)).id
         cancelling.cancel(
             self._desk.gateway,
             caller,
-            job_id,
+            known,
             idempotency_key=requests.idempotency_key(req),
             fingerprint=fingerprint(req.path, requests.body(self._desk, req)),
         )
-        resp.media = native_job.view(self._desk.read(caller.account_id, job_id))
+        resp.media = native_job.view(self._desk.read(caller.account_id, known))
 
 
 def _job(

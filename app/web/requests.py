@@ -4,7 +4,7 @@ from typing import Final
 
 import falcon
 
-from app.domain.errors import InvalidKey, InvalidRequest, RequestTooLarge
+from app.domain.errors import InvalidKey, InvalidRequest, NotFound, RequestTooLarge
 from app.services.accounts import Caller
 from app.web.desk import Desk
 
@@ -12,6 +12,8 @@ IDEMPOTENCY_KEY_MAX: Final = 255
 WAIT_MAX_S: Final = 60
 PAGE_DEFAULT: Final = 20
 PAGE_MAX: Final = 100
+NUMBER_DIGITS_MAX: Final = 9
+ID_CHARACTERS_MAX: Final = 64
 
 
 def caller(desk: Desk, req: falcon.Request) -> Caller:
@@ -33,7 +35,16 @@ def body(desk: Desk, req: falcon.Request) -> bytes:
     raw: bytes = stream.read(limit + 1)
     if len(raw) > limit:
         raise _too_large(limit)
+    if len(raw) < (req.content_length or 0):
+        raise InvalidRequest("The body stopped short of its Content-Length.")
     return raw
+
+
+def job_id(text: str) -> str:
+    """Return an id as it may be asked for. Raises NotFound for what can be nobody's id."""
+    if not text.isascii() or not text.isprintable() or len(text) > ID_CHARACTERS_MAX:
+        raise NotFound("No such job.", param="id")
+    return text
 
 
 def idempotency_key(req: falcon.Request) -> str | None:
@@ -51,8 +62,8 @@ def idempotency_key(req: falcon.Request) -> str | None:
 
 def is_retry(req: falcon.Request) -> bool:
     """True for a client's automatic retry of a call it gave up on: every vendor SDK counts them."""
-    count = req.get_header("x-stainless-retry-count") or "0"
-    return count.isdecimal() and int(count) > 0
+    count = req.get_header("x-stainless-retry-count") or ""
+    return count.isdecimal() and bool(count.strip("0"))
 
 
 def wait_s(req: falcon.Request) -> int:
@@ -69,7 +80,8 @@ def _number(req: falcon.Request, name: str, *, least: int, most: int, default: i
     text = req.get_param(name)
     if text is None:
         return default
-    if not text.isdecimal() or not text.isascii() or not least <= int(text[:9]) <= most:
+    plain = text.isdecimal() and text.isascii() and len(text) <= NUMBER_DIGITS_MAX
+    if not plain or not least <= int(text) <= most:
         raise InvalidRequest(f"{name}: must be a number from {least} to {most}", param=name)
     return int(text)
 
