@@ -37,7 +37,7 @@ class Settings(BaseSettings):
     deadline_s: int = Field(default=86_400, ge=1, le=604_800)
     """How long a job may take, waits included, unless its request says otherwise."""
 
-    slots: int = Field(default=400, ge=1, le=20_000)
+    slots: int = Field(default=600, ge=1, le=20_000)
     """Provider calls one worker process holds at once."""
     interactive_share: float = Field(default=0.25, ge=0, le=1)
     """The part of the slots that batch lines may not take."""

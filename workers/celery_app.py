@@ -11,6 +11,7 @@ from kombu.entity import Queue
 
 from app import broker
 from app.gateway import open_gateway
+from app.process import calm_collector
 from app.settings import Settings
 from workers.worker import Worker
 
@@ -97,6 +98,7 @@ def _connect_signals(settings: Settings, heartbeat_file: Path | None) -> None:
         global _worker  # noqa: PLW0603  Celery has no place of its own for what a process holds
         _worker = Worker(open_gateway(settings, name="worker"), heartbeat_file=heartbeat_file)
         _worker.open()
+        calm_collector()
         # A second Ctrl-C must not cut the drain short: kill -9 is there for that.
         signal.signal(signal.SIGINT, signal.getsignal(signal.SIGTERM))
 

@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 import aiohttp
+import uvloop
 
 from app.domain.attempt import Failure, FailureKind, Interrupted, Outcome
-from app.domain.instrument import Provider as ProviderEntry
 from app.gateway import Gateway
-from app.providers.base import Call, Provider
+from app.providers.base import Call
 from app.providers.registry import open_providers
 from app.services.settle import Finished
 from app.services.start import Started
@@ -35,7 +35,7 @@ class Engine:
         self._finish = finish
         self._calls: dict[str, tuple[Started, asyncio.Task[None]]] = {}
         self._cancelled: set[str] = set()
-        self._loop = asyncio.new_event_loop()
+        self._loop = uvloop.new_event_loop()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
@@ -107,28 +107,50 @@ class Engine:
                 self._calls[job_id][1].cancel()
 
     async def _carry(self, job: Started) -> None:
-        entry = self._entries[job.route.provider]
-        provider = self._providers[job.route.provider]
         outcome: Outcome
         try:
-            async with asyncio.timeout(job.left_s):
-                async with self._gates[entry.name]:
-                    outcome = await _call(provider, entry, job)
-        except TimeoutError:
-            outcome = Failure(
-                kind=FailureKind.RETRYABLE, symbol="deadline", message="The deadline passed."
-            )
+            outcome = await self._call(job)
         except asyncio.CancelledError:
             outcome = Interrupted(cancelled=job.id in self._cancelled)
         except Exception:
             log.exception("engine.call_broke job=%s attempt=%d", job.id, job.attempt)
-            outcome = Failure(
-                kind=FailureKind.RETRYABLE, symbol="internal", message="The gateway's own fault."
-            )
+            outcome = _failure("internal", "The gateway's own fault.")
         finally:
             self._cancelled.discard(job.id)
         self._finish(Finished(job=job, outcome=outcome))
         del self._calls[job.id]
+
+    async def _call(self, job: Started) -> Outcome:
+        """Make the call within the provider's time and what the job has left."""
+        entry, gate = self._entries[job.route.provider], self._gates[job.route.provider]
+        ends = self._loop.time() + job.left_s
+        if gate.locked():
+            try:
+                async with asyncio.timeout(job.left_s):
+                    await gate.acquire()
+            except TimeoutError:
+                return _failure("deadline", "The deadline passed.")
+        else:
+            await gate.acquire()
+        try:
+            left_s = ends - self._loop.time()
+            outcome = await self._providers[entry.name].complete(
+                Call(
+                    job_id=job.id,
+                    attempt=job.attempt,
+                    instrument=job.instrument,
+                    model=job.route.model,
+                    request=job.request,
+                    input_tokens_max=job.input_tokens_max,
+                    output_tokens_max=job.output_tokens_max,
+                    timeout_s=min(entry.timeout_s, left_s),
+                )
+            )
+        finally:
+            gate.release()
+        if isinstance(outcome, Failure) and self._loop.time() >= ends:
+            return _failure("deadline", "The deadline passed.")
+        return outcome
 
     async def _drain(self, grace_s: float) -> int:
         tasks = [task for _, task in self._calls.values()]
@@ -142,16 +164,5 @@ class Engine:
         return len(left)
 
 
-async def _call(provider: Provider, entry: ProviderEntry, job: Started) -> Outcome:
-    return await provider.complete(
-        Call(
-            job_id=job.id,
-            attempt=job.attempt,
-            instrument=job.instrument,
-            model=job.route.model,
-            request=job.request,
-            input_tokens_max=job.input_tokens_max,
-            output_tokens_max=job.output_tokens_max,
-            timeout_s=entry.timeout_s,
-        )
-    )
+def _failure(symbol: str, message: str) -> Failure:
+    return Failure(kind=FailureKind.RETRYABLE, symbol=symbol, message=message)

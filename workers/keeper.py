@@ -24,7 +24,7 @@ CANCEL_LOOK_S: Final = 1.0
 SWEEP_S: Final = 1.0
 LEAD_LOOK_S: Final = 1.0
 PURGE_S: Final = 60.0
-BUSY_TICK_S: Final = 0.02
+BUSY_TICK_S: Final = 0.05
 IDLE_TICK_S: Final = 0.2
 
 log = logging.getLogger("busbar.keeper")

@@ -9,11 +9,15 @@ from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.domain.job import Lane
 from app.gateway import Gateway
 from app.services.outage import as_unavailable
 from app.services.settle import Finished, settle
 
 GROUP_MAX: Final = 500
+CROWD: Final = 8
+"""Calls in one group from which on the next group of batch lines lingers."""
+LINGER_S: Final = 0.02
 RETRY_FIRST_S: Final = 0.05
 RETRY_MAX_S: Final = 2.0
 
@@ -43,16 +47,19 @@ class Settler:
         self._thread.join()
 
     def _run(self) -> None:
-        closing = False
+        closing, crowded = False, False
         while not closing:
-            group: list[Finished] = []
             each = self._finished.get()
+            if crowded and each is not None and each.job.lane is Lane.BATCH:
+                # Nobody waits for a batch line: a short pause makes one group of many small ones.
+                time.sleep(LINGER_S)
+            group: list[Finished] = []
             while each is not None:
                 group.append(each)
                 if len(group) >= GROUP_MAX or self._finished.empty():
                     break
                 each = self._finished.get()
-            closing = each is None
+            closing, crowded = each is None, len(group) >= CROWD
             if group:
                 self._settle(group)
 

@@ -1,11 +1,13 @@
 """The OpenAI Chat Completions protocol, which most self-hosted servers speak too."""
 
+import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any, Final
 
 import aiohttp
 from pydantic import SecretStr
+from yarl import URL
 
 from app.domain.attempt import Answer, Failure, FailureKind
 from app.domain.ids import suffix
@@ -32,10 +34,11 @@ class OpenAI:
     def __init__(
         self, entry: ProviderEntry, key: SecretStr | None, session: aiohttp.ClientSession
     ) -> None:
-        self._url = entry.base_url.rstrip("/") + "/chat/completions"
+        self._url = URL(entry.base_url.rstrip("/") + "/chat/completions")
         self._session = session
         self._secret = key.get_secret_value() if key is not None else None
-        self._connect_timeout_s = entry.connect_timeout_s
+        # The deadline of a whole call is one timer of ours; aiohttp's own would be three.
+        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=entry.connect_timeout_s)
         self._headers = {"Content-Type": "application/json", "Accept": "application/json"}
         if key is not None:
             self._headers["Authorization"] = f"Bearer {key.get_secret_value()}"
@@ -47,15 +50,17 @@ class OpenAI:
             "Idempotency-Key": call.job_id,
             "X-Busbar-Attempt": str(call.attempt),
         }
-        timeout = aiohttp.ClientTimeout(total=call.timeout_s, sock_connect=self._connect_timeout_s)
         try:
-            async with self._session.post(
-                self._url,
-                data=_request(call),
-                headers=headers,
-                timeout=timeout,
-                allow_redirects=False,
-            ) as response:
+            async with (
+                asyncio.timeout(call.timeout_s),
+                self._session.post(
+                    self._url,
+                    data=_request(call),
+                    headers=headers,
+                    timeout=self._timeout,
+                    allow_redirects=False,
+                ) as response,
+            ):
                 body = await read_capped(response)
         except (
             aiohttp.ClientError,

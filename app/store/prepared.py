@@ -16,6 +16,7 @@ from sqlalchemy import (
     CursorResult,
     Function,
     Interval,
+    LargeBinary,
     bindparam,
     column,
     func,
@@ -65,6 +66,25 @@ def arrays(name: str, entries: Sequence[Sequence[Any]], *columns: str) -> dict[s
     """Return the parameters of `rows(name, …)` for `entries`, each a row in the columns' order."""
     turned = zip(*entries, strict=True) if entries else ((),) * len(columns)
     return {f"{name}_{key}": list(values) for key, values in zip(columns, turned, strict=True)}
+
+
+def body(name: str, table: CTE) -> Function[bytes]:
+    """Return the bytes that belong to a row of `table`, cut out of the parameter `name`.
+
+    An array of bytes costs a regular expression over each; one long value with offsets does not.
+    `table` has the columns `starts` and `size`; `bodies` makes the three parameters.
+    """
+    whole = bindparam(name, type_=LargeBinary())
+    return func.substring(whole, table.c.starts, table.c.size, type_=LargeBinary())
+
+
+def bodies(values: Sequence[bytes]) -> tuple[bytes, list[tuple[int, int]]]:
+    """Join values, and say where each starts (counting from 1, as SQL does) and its size."""
+    places, starts = [], 1
+    for value in values:
+        places.append((starts, len(value)))
+        starts += len(value)
+    return b"".join(values), places
 
 
 def seconds(value: ColumnElement[Any] | float) -> Function[Any]:

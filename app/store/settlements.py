@@ -12,7 +12,6 @@ from sqlalchemy import (
     Connection,
     Double,
     Integer,
-    LargeBinary,
     Text,
     bindparam,
     case,
@@ -27,7 +26,7 @@ from app.domain.attempt import AttemptState
 from app.domain.hold import Capture, HoldState
 from app.domain.job import FINAL, JobState
 from app.domain.pricing import Usage
-from app.store.prepared import Prepared, arrays, rows, seconds
+from app.store.prepared import Prepared, arrays, bodies, body, rows, seconds
 from app.store.tables import (
     IS_OPEN,
     IS_RUNNING,
@@ -79,11 +78,14 @@ def settle(conn: Connection, settlements: Sequence[Settlement]) -> set[str]:
     lot_ids = sorted({capture.lot_id for s in settlements for capture in s.captures})
     if len(lot_ids) > 1:  # One lot cannot deadlock; several are locked in the order of their ids.
         _LOCK(conn, lot_ids=lot_ids)
+    told = [(s.job_id, s.result) for s in settlements if s.result]
+    blob, places = bodies([result for _, result in told])
     result = _SETTLE(
         conn,
         **arrays("s", [_row(s) for s in settlements], *_SETTLEMENT),
         **arrays("c", [row for s in settlements for row in _captures(s)], *_CAPTURE),
-        **arrays("b", [(s.job_id, s.result) for s in settlements if s.result], *_BODY),
+        **arrays("b", [(i, *at) for (i, _), at in zip(told, places, strict=True)], *_BODY),
+        blob=blob,
     )
     return {row.id for row in result}
 
@@ -123,7 +125,7 @@ def _captures(s: Settlement) -> list[tuple[Any, ...]]:
 
 
 _CAPTURE: Final = ("job_id", "lot_id", "held_nanos", "captured_nanos", "transfer_id")
-_BODY: Final = ("job_id", "body")
+_BODY: Final = ("job_id", "starts", "size")
 
 
 _ARRIVED: Final = rows(
@@ -255,12 +257,12 @@ def _money(closed: Any) -> list[Any]:
 
 
 def _results(settled: Any) -> Any:
-    b = rows("b", job_id=Text(), body=LargeBinary())
+    b = rows("b", job_id=Text(), starts=Integer(), size=Integer())
     return (
         insert(job_payloads)
         .from_select(
             ["job_id", "kind", "body"],
-            select(b.c.job_id, literal("result"), b.c.body).join(
+            select(b.c.job_id, literal("result"), body("blob", b)).join(
                 settled, settled.c.id == b.c.job_id
             ),
         )

@@ -10,6 +10,7 @@ from sqlalchemy import (
     BigInteger,
     Connection,
     Float,
+    Integer,
     LargeBinary,
     Text,
     case,
@@ -25,7 +26,7 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.types import TypeEngine
 
 from app.domain.job import JobState, Lane, NewJob
-from app.store.prepared import Prepared, arrays, rows, seconds
+from app.store.prepared import Prepared, arrays, bodies, body, rows, seconds
 from app.store.tables import idempotency_keys, job_payloads, jobs
 
 ATTACH_WINDOW_S: Final = 900
@@ -49,9 +50,12 @@ def add(conn: Connection, new: Sequence[NewJob], claims: Sequence[Claim]) -> dic
     count as nudged: the submitter rings for them as soon as this has committed.
     """
     claimed = {job_id: claim.idempotency_key for claim in claims for job_id in claim.job_ids}
+    blob, places = bodies([job.request for job in new])
+    added = [_row(job, claimed.get(job.id), at) for job, at in zip(new, places, strict=True)]
     result = _ADD(
         conn,
-        **arrays("j", [_row(job, claimed.get(job.id)) for job in new], *_NEW),
+        blob=blob,
+        **arrays("j", added, *_NEW),
         **arrays("i", [_claim_row(claim) for claim in claims], *_CLAIM),
     )
     return {row.id: row.created_at for row in result}
@@ -87,7 +91,7 @@ def by_fingerprint(conn: Connection, key_id: str, fingerprint: bytes) -> str | N
     return row.id if row else None
 
 
-def _row(job: NewJob, idempotency_key: str | None) -> tuple[Any, ...]:
+def _row(job: NewJob, idempotency_key: str | None, at: tuple[int, int]) -> tuple[Any, ...]:
     return (
         job.id,
         job.account_id,
@@ -102,7 +106,7 @@ def _row(job: NewJob, idempotency_key: str | None) -> tuple[Any, ...]:
         job.output_tokens_max,
         json.dumps(job.metadata) if job.metadata is not None else None,
         float(job.deadline_s),
-        job.request,
+        *at,
         idempotency_key,
     )
 
@@ -130,7 +134,8 @@ _KEPT: Final[dict[str, TypeEngine[Any]]] = {
 _TURNED: Final[dict[str, TypeEngine[Any]]] = {
     "metadata": Text(),
     "deadline_s": Float(),
-    "request": LargeBinary(),
+    "starts": Integer(),
+    "size": Integer(),
     "claim": Text(),
 }
 _NEW: Final = (*_KEPT, *_TURNED)
@@ -178,15 +183,15 @@ def _add() -> Prepared:
         .returning(jobs.c.id, jobs.c.created_at)
         .cte("added")
     )
-    bodies = (
+    requests = (
         insert(job_payloads)
         .from_select(
             ["job_id", "kind", "body"],
-            select(new.c.id, literal("request"), new.c.request).where(mine),
+            select(new.c.id, literal("request"), body("blob", new)).where(mine),
         )
-        .cte("bodies")
+        .cte("requests")
     )
-    return Prepared(select(added.c.id, added.c.created_at).add_cte(bodies))
+    return Prepared(select(added.c.id, added.c.created_at).add_cte(requests))
 
 
 _ADD: Final = _add()
