@@ -56,10 +56,12 @@ MAY_IMPORT: Final[Mapping[str, set[str]]] = {
         *("app.settings", "app.broker", "app.catalog", "app.store.engine", "app.domain"),
         "sqlalchemy.Engine",
     },
-    "app.wsgi": {"app.settings", "app.gateway", "app.web"},
+    "app.process": set(),
+    "app.wsgi": {"app.settings", "app.gateway", "app.process", "app.web"},
     "workers": {
         *("app.services", "app.providers", "app.domain", "app.gateway", "app.broker"),
         *("app.catalog", "app.settings", "celery", "kombu", "aiohttp", "sqlalchemy.exc"),
+        *("app.process", "uvloop"),
     },
 }
 """What each part may import beside itself and the standard library, by dotted prefix."""

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import aiohttp
 from pydantic import SecretStr
-from yarl import URL
 
 from app.domain.attempt import Answer, Failure, FailureKind
 from app.domain.ids import suffix
@@ -34,7 +33,7 @@ class OpenAI:
     def __init__(
         self, entry: ProviderEntry, key: SecretStr | None, session: aiohttp.ClientSession
     ) -> None:
-        self._url = URL(entry.base_url.rstrip("/") + "/chat/completions")
+        self._url = entry.base_url.rstrip("/") + "/chat/completions"
         self._session = session
         self._secret = key.get_secret_value() if key is not None else None
         # The deadline of a whole call is one timer of ours; aiohttp's own would be three.
