@@ -22,7 +22,7 @@ from app.domain.pricing import Usage, cost
 from app.gateway import Gateway
 from app.services.start import Started
 from app.store import settlements
-from app.store.engine import again, transaction
+from app.store.engine import again, statement, transaction
 from app.store.settlements import Settlement
 
 MESSAGE_CHARACTERS_MAX: Final = 1_000
@@ -49,10 +49,12 @@ def settle(gateway: Gateway, finished: Sequence[Finished]) -> None:
     A worker that lost its lease settles nothing: its answers are counted as absorbed.
     """
     decided = [(each, _decide(gateway, each)) for each in finished]
+    group = [settlement for _, settlement in decided]
 
     def write() -> set[str]:
-        with transaction(gateway.engine) as conn:
-            return settlements.settle(conn, [settlement for _, settlement in decided])
+        block = statement if settlements.is_one_statement(group) else transaction
+        with block(gateway.engine) as conn:
+            return settlements.settle(conn, group)
 
     settled = again(write)
     gateway.broker.publish_results(

@@ -12,6 +12,10 @@ STATEMENT_TIMEOUT_MS: Final = 10_000
 IDLE_IN_TRANSACTION_TIMEOUT_MS: Final = 10_000
 POOL_TIMEOUT_S: Final = 5
 POOL_RECYCLE_S: Final = 1_800
+PLANS: Final = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off"
+"""Plan each prepared statement once. A plan made while a table was small must not read all of it
+when it has grown, so sequential scans are out; only the doctor wants them back."""
+
 CONFLICT_TRIES: Final = 5
 CONFLICTS: Final = frozenset({"40P01", "40001"})
 """SQLSTATEs of deadlock and serialization failure."""
@@ -38,7 +42,7 @@ def open_engine(database_url: str, *, pool_size: int, name: str) -> Engine:
             "keepalives_count": 3,
             "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS}"
             f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_TIMEOUT_MS}"
-            " -c timezone=UTC",
+            f" -c timezone=UTC {PLANS}",
         },
     )
 

@@ -20,6 +20,8 @@ from sqlalchemy import (
     bindparam,
     column,
     func,
+    literal,
+    literal_column,
     select,
 )
 from sqlalchemy.dialects.postgresql import psycopg
@@ -59,7 +61,7 @@ def rows(name: str, **columns: TypeEngine[Any]) -> CTE:
     """
     arrays = [bindparam(f"{name}_{key}", type_=ARRAY(kind)) for key, kind in columns.items()]
     table = func.unnest(*arrays).table_valued(*[column(k, kind) for k, kind in columns.items()])
-    return select(table.render_derived(name=f"{name}_rows")).cte(name)
+    return select(table.render_derived(name="_")).cte(name)
 
 
 def arrays(name: str, entries: Sequence[Sequence[Any]], *columns: str) -> dict[str, list[Any]]:
@@ -87,6 +89,7 @@ def bodies(values: Sequence[bytes]) -> tuple[bytes, list[tuple[int, int]]]:
     return b"".join(values), places
 
 
-def seconds(value: ColumnElement[Any] | float) -> Function[Any]:
+def seconds(value: ColumnElement[Any] | float) -> ColumnElement[Any]:
     """Return an interval of that many seconds, to add to the database's own time."""
-    return func.make_interval(0, 0, 0, 0, 0, 0, value, type_=Interval())
+    one = literal_column("interval '1 second'", type_=Interval())
+    return literal(value) * one if isinstance(value, int | float) else value * one

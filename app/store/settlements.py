@@ -70,14 +70,19 @@ class Settlement:
     result: bytes | None = None
 
 
+def is_one_statement(settlements: Sequence[Settlement]) -> bool:
+    """True when the settlements touch one lot at most, so that nothing must be locked first."""
+    return len({capture.lot_id for s in settlements for capture in s.captures}) <= 1
+
+
 def settle(conn: Connection, settlements: Sequence[Settlement]) -> set[str]:
     """Write all settlements whose worker still holds the lease; return the ids of those jobs.
 
     A late worker's settlement changes nothing: its job is not among the ids returned.
     """
-    lot_ids = sorted({capture.lot_id for s in settlements for capture in s.captures})
-    if len(lot_ids) > 1:  # One lot cannot deadlock; several are locked in the order of their ids.
-        _LOCK(conn, lot_ids=lot_ids)
+    if not is_one_statement(settlements):
+        # One lot cannot deadlock; several are locked in the order of their ids.
+        _LOCK(conn, lot_ids=[capture.lot_id for s in settlements for capture in s.captures])
     told = [(s.job_id, s.result) for s in settlements if s.result]
     blob, places = bodies([result for _, result in told])
     result = _SETTLE(
@@ -153,13 +158,23 @@ _ARRIVED: Final = rows(
     captured_nanos=BigInteger(),
 )
 _SETTLEMENT: Final = tuple(_ARRIVED.c.keys())
+_SPREAD: Final = (
+    *("id", "attempt", "attempt_state", "failure", "attempt_status_code"),
+    *("is_final", "hold_state", "captured_nanos"),
+)
+"""What the hold and the attempt need to hear of a settlement that passed the fence."""
+
 _TOLD: Final = ("state", "reason", "error_code", "error_message", "cost_nanos")
 _COUNTED: Final = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
 
 
 def _settle() -> Prepared:
     settled = _settled()
-    mine = select(_ARRIVED).join(settled, settled.c.id == _ARRIVED.c.id).cte("mine")
+    mine = (
+        select(*[_ARRIVED.c[name] for name in _SPREAD])
+        .join(settled, settled.c.id == _ARRIVED.c.id)
+        .cte("mine")
+    )
     closed = (
         update(holds)
         .where(holds.c.job_id == mine.c.id, IS_OPEN, mine.c.is_final)

@@ -121,13 +121,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("account_id", "reference", name="a_reference_credits_an_account_once"),
         postgresql_with={"fillfactor": "50"},
     )
-    op.create_index(
-        "ix_lots_that_can_be_drawn",
-        "lots",
-        ["account_id", "id"],
-        unique=False,
-        postgresql_where=sa.text("used_nanos + held_nanos < amount_nanos"),
-    )
+    op.create_index("ix_lots_by_account", "lots", ["account_id", "id"], unique=False)
     op.create_table(
         "idempotency_keys",
         sa.Column("key_id", sa.Text(collation="C"), nullable=False),
@@ -248,7 +242,7 @@ def upgrade() -> None:
         "jobs",
         ["deadline_at"],
         unique=False,
-        postgresql_where=sa.text("NOT (state IN ('succeeded', 'failed', 'cancelled', 'expired'))"),
+        postgresql_where=sa.text("state IN ('queued', 'waiting')"),
     )
     op.create_index(
         "ix_jobs_by_fingerprint",

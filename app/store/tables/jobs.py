@@ -124,7 +124,7 @@ jobs = Table(
         "worker_id",
         postgresql_where=text("state = 'running' AND cancel_requested_at IS NOT NULL"),
     ),
-    Index("ix_jobs_by_deadline", "deadline_at", postgresql_where=text(f"NOT ({FINAL_SQL})")),
+    Index("ix_jobs_by_deadline", "deadline_at", postgresql_where=text(RUNNABLE_SQL)),
     Index("ix_jobs_waiting_for_balance", "account_id", postgresql_where=text("reason = 'balance'")),
     postgresql_with={"fillfactor": "80", "autovacuum_vacuum_scale_factor": "0.05"},
 )
