@@ -8,6 +8,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 import aiohttp
@@ -33,7 +34,7 @@ class Engine:
     def __init__(self, gateway: Gateway, finish: Callable[[Finished], None]) -> None:
         self._entries = gateway.catalog.providers
         self._finish = finish
-        self._calls: dict[str, tuple[Started, asyncio.Task[None]]] = {}
+        self._calls: dict[tuple[str, int], tuple[Started, asyncio.Task[Outcome]]] = {}
         self._cancelled: set[str] = set()
         self._loop = uvloop.new_event_loop()
         self._ready = threading.Event()
@@ -59,7 +60,7 @@ class Engine:
 
     def in_flight(self) -> list[tuple[str, int]]:
         """Return (job id, attempt) of every call held now."""
-        return [(job.id, job.attempt) for job, _ in list(self._calls.values())]
+        return list(self._calls)
 
     def drain(self, grace_s: float) -> int:
         """Wait up to `grace_s` for calls to end, then interrupt the rest; return how many."""
@@ -97,28 +98,30 @@ class Engine:
 
     def _launch(self, jobs: Sequence[Started]) -> None:
         for job in jobs:
-            task = self._loop.create_task(self._carry(job))
-            self._calls[job.id] = (job, task)
+            task = self._loop.create_task(self._call(job))
+            self._calls[job.id, job.attempt] = (job, task)
+            task.add_done_callback(partial(self._over, job))
 
     def _end(self, job_ids: Sequence[str], marked: set[str]) -> None:
-        for job_id in job_ids:
-            if job_id in self._calls:
-                marked.add(job_id)
-                self._calls[job_id][1].cancel()
+        wanted = set(job_ids)
+        for job, task in list(self._calls.values()):
+            if job.id in wanted:
+                marked.add(job.id)
+                task.cancel()
 
-    async def _carry(self, job: Started) -> None:
+    def _over(self, job: Started, task: "asyncio.Task[Outcome]") -> None:
+        """Report how a call ended, also one that was cancelled before it began."""
         outcome: Outcome
-        try:
-            outcome = await self._call(job)
-        except asyncio.CancelledError:
+        if task.cancelled():
             outcome = Interrupted(cancelled=job.id in self._cancelled)
-        except Exception:
-            log.exception("engine.call_broke job=%s attempt=%d", job.id, job.attempt)
+        elif (error := task.exception()) is not None:
+            log.error("engine.call_broke job=%s attempt=%d", job.id, job.attempt, exc_info=error)
             outcome = _failure("internal", "The gateway's own fault.")
-        finally:
-            self._cancelled.discard(job.id)
+        else:
+            outcome = task.result()
+        self._cancelled.discard(job.id)
+        self._calls.pop((job.id, job.attempt), None)
         self._finish(Finished(job=job, outcome=outcome))
-        del self._calls[job.id]
 
     async def _call(self, job: Started) -> Outcome:
         """Make the call within the provider's time and what the job has left."""

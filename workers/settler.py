@@ -7,8 +7,6 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from app.domain.job import Lane
 from app.gateway import Gateway
 from app.services.outage import as_unavailable
@@ -70,7 +68,7 @@ class Settler:
             try:
                 settle(self._gateway, group)
                 break
-            except SQLAlchemyError as error:
+            except Exception as error:  # noqa: BLE001  the settler must outlive whatever it is handed
                 if as_unavailable(error) is None:
                     self._one_by_one(group)
                     break
@@ -84,6 +82,6 @@ class Settler:
         for each in group:
             try:
                 settle(self._gateway, [each])
-            except SQLAlchemyError:
+            except Exception:
                 # Its lease lapses and the job is tried again; three such rounds end it.
                 log.exception("settler.refused job=%s attempt=%d", each.job.id, each.job.attempt)

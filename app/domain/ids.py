@@ -8,6 +8,8 @@ ENTROPY_BYTES: Final = 10
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
+ID_CHARACTERS_MAX: Final = 64
+
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS: Final = tuple(a + b for a in _ALPHABET for b in _ALPHABET)
 _PAIR_SHIFTS: Final = tuple(range(120, -1, -10))
@@ -22,6 +24,13 @@ def new_id(prefix: str, now: datetime, entropy: bytes) -> str:
     assert len(entropy) == ENTROPY_BYTES
     bits = (now - _EPOCH) // _MILLISECOND << 80 | int.from_bytes(entropy, "big")
     return prefix + "_" + "".join([_PAIRS[bits >> shift & 1023] for shift in _PAIR_SHIFTS])
+
+
+def is_plausible(identifier: str) -> bool:
+    """True when this could be an id of ours; a database need not be asked for what cannot."""
+    return (
+        len(identifier) <= ID_CHARACTERS_MAX and identifier.isascii() and identifier.isprintable()
+    )
 
 
 def suffix(identifier: str) -> str:

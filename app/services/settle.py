@@ -21,7 +21,7 @@ from app.domain.job import FINAL, JobState, Lane, Reason
 from app.domain.pricing import Usage, cost
 from app.gateway import Gateway
 from app.services.start import Started
-from app.store import settlements
+from app.store import money, queue, settlements
 from app.store.engine import again, statement, transaction
 from app.store.settlements import Settlement
 
@@ -48,17 +48,12 @@ def settle(gateway: Gateway, finished: Sequence[Finished]) -> None:
 
     A worker that lost its lease settles nothing: its answers are counted as absorbed.
     """
-    decided = [(each, _decide(gateway, each)) for each in finished]
+    decided = [(each, _decide(gateway, each)) for each in _newest(finished)]
     group = [settlement for _, settlement in decided]
 
-    def write() -> set[str]:
-        block = statement if settlements.is_one_statement(group) else transaction
-        with block(gateway.engine) as conn:
-            return settlements.settle(conn, group)
-
-    settled = again(write)
+    settled, cancelled = again(lambda: _write(gateway, group))
     gateway.broker.publish_results(
-        [s.job_id for _, s in decided if s.job_id in settled and s.state in FINAL]
+        [s.job_id for s in group if s.job_id in settled and s.state in FINAL] + cancelled
     )
     for lane in Lane:
         gateway.broker.nudge(
@@ -66,7 +61,10 @@ def settle(gateway: Gateway, finished: Sequence[Finished]) -> None:
             [
                 s.job_id
                 for each, s in decided
-                if s.state is JobState.QUEUED and each.job.lane is lane and s.job_id in settled
+                if s.state is JobState.QUEUED
+                and each.job.lane is lane
+                and s.job_id in settled
+                and s.job_id not in cancelled
             ],
         )
     for _, s in decided:
@@ -74,6 +72,30 @@ def settle(gateway: Gateway, finished: Sequence[Finished]) -> None:
             _settled.labels(s.state).inc()
         elif s.attempt_state is AttemptState.SUCCEEDED:
             _absorbed.inc()
+
+
+def _newest(finished: Sequence[Finished]) -> list[Finished]:
+    """Keep one attempt per job, the newest: an older one in the same group is a late one."""
+    newest: dict[str, Finished] = {}
+    for each in finished:
+        known = newest.get(each.job.id)
+        if known is None or known.job.attempt < each.job.attempt:
+            newest[each.job.id] = each
+    return list(newest.values())
+
+
+def _write(gateway: Gateway, group: Sequence[Settlement]) -> tuple[set[str], list[str]]:
+    """Write a group; return the jobs it settled, and those that somebody had cancelled meanwhile.
+
+    A job that would go on although its cancellation was asked for ends in the same transaction.
+    """
+    goes_on = any(s.state not in FINAL for s in group)
+    alone = settlements.is_one_statement(group) and not goes_on
+    with (statement if alone else transaction)(gateway.engine) as conn:
+        settled = settlements.settle(conn, group)
+        cancelled = queue.end_cancelled(conn, sorted(settled)) if goes_on else []
+        money.release(conn, cancelled)
+    return settled, cancelled
 
 
 def _decide(gateway: Gateway, finished: Finished) -> Settlement:
@@ -163,7 +185,9 @@ def _again(gateway: Gateway, job: Started, failure: Failure, failures: int) -> S
         attempt_state=AttemptState.FAILED,
         failure=failure.symbol,
         attempt_status_code=failure.status_code,
-        retry_s=0.0 if elsewhere else delay_s(failures, jitter, failure.retry_after_s),
+        retry_ms=0
+        if elsewhere
+        else round(1_000 * delay_s(failures, jitter, failure.retry_after_s)),
     )
 
 
@@ -186,12 +210,17 @@ def _end(
         attempt_status_code=failure.status_code if failure else None,
         status_code=status,
         error_code=error.code,
-        error_message=error.message[:MESSAGE_CHARACTERS_MAX],
+        error_message=_storable(error.message)[:MESSAGE_CHARACTERS_MAX],
         hold_state=HoldState.RELEASED,
         captures=captures,
         transfer_ids=("",) * len(captures),
         result=failure.body if failure else None,
     )
+
+
+def _storable(text: str) -> str:
+    """A provider's words without what Postgres text cannot hold: NUL, and half a surrogate pair."""
+    return text.replace("\0", " ").encode("utf-8", "replace").decode("utf-8")
 
 
 def _ids(gateway: Gateway, captures: Sequence[Capture]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from typing import Final
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain.errors import NotFound, WaitTimedOut
+from app.domain.ids import is_plausible
 from app.domain.job import Job
 from app.gateway import Gateway
 from app.services.gather import Gather
@@ -36,8 +37,10 @@ class Waiting:
         the account has no such job, and WaitTimedOut when the database was away until the end.
         """
         ends = time.monotonic() + wait_s
-        job = self._look(account_id) if look_first else None
+        job = None
         try:
+            if look_first:
+                job = self._look(account_id)
             while (left := ends - time.monotonic()) > 0 and not (job and job.is_final):
                 if self._ring.acquire(timeout=min(left, self._pause_s())):
                     self._ring = self._wakeups.expect(self._job_id)
@@ -82,7 +85,8 @@ def reader(gateway: Gateway) -> Callable[[str, str], Job]:
     together = Gather[tuple[str, str], Job | None](read_many)
 
     def read(account_id: str, job_id: str) -> Job:
-        job = together((account_id, job_id))
+        # An impossible id must not fail the group it would be read with.
+        job = together((account_id, job_id)) if is_plausible(job_id) else None
         if job is None:
             raise NotFound(f"No job {job_id!r}.", param="id")
         return job

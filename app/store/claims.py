@@ -29,6 +29,7 @@ from app.store.tables import (
     holds,
     job_payloads,
     jobs,
+    lots,
 )
 
 
@@ -168,9 +169,14 @@ def _holds() -> Prepared:
             hold_lots.c.lot_id,
             hold_lots.c.amount_nanos.label("part_nanos"),
         )
-        .select_from(holds.outerjoin(hold_lots, hold_lots.c.job_id == holds.c.job_id))
+        .select_from(
+            holds.outerjoin(
+                hold_lots.join(lots, lots.c.id == hold_lots.c.lot_id),
+                hold_lots.c.job_id == holds.c.job_id,
+            )
+        )
         .where(holds.c.job_id == func.any(_IDS), IS_OPEN)
-        .order_by(holds.c.job_id, hold_lots.c.lot_id)
+        .order_by(holds.c.job_id, lots.c.expires_at.nulls_last(), hold_lots.c.lot_id)
     )
 
 

@@ -83,11 +83,16 @@ def deposit(
 
 def wake_waiting(conn: Connection, account_id: str) -> int:
     """Make jobs that wait for this account's balance due now; return how many."""
-    return conn.execute(
-        update(jobs)
+    # Locked in the order of their ids, and waited for: one that is being refused right now, by a
+    # start that has not seen the new lot, must hear of it too.
+    waiting = (
+        select(jobs.c.id)
         .where(jobs.c.account_id == account_id, jobs.c.reason == word("balance"))
-        .values(run_at=func.now(), nudged_at=None)
-    ).rowcount
+        .order_by(jobs.c.id)
+        .with_for_update(key_share=True)
+    )
+    statement = update(jobs).where(jobs.c.id.in_(waiting))
+    return conn.execute(statement.values(run_at=func.now(), nudged_at=None)).rowcount
 
 
 def lots_of(conn: Connection, account_id: str) -> list[LotView]:

@@ -93,3 +93,8 @@ def seconds(value: ColumnElement[Any] | float) -> ColumnElement[Any]:
     """Return an interval of that many seconds, to add to the database's own time."""
     one = literal_column("interval '1 second'", type_=Interval())
     return literal(value) * one if isinstance(value, int | float) else value * one
+
+
+def milliseconds(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return an interval of that many milliseconds."""
+    return value * literal_column("interval '1 millisecond'", type_=Interval())

@@ -10,7 +10,6 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Connection,
-    Double,
     Integer,
     Text,
     bindparam,
@@ -26,7 +25,7 @@ from app.domain.attempt import AttemptState
 from app.domain.hold import Capture, HoldState
 from app.domain.job import FINAL, JobState
 from app.domain.pricing import Usage
-from app.store.prepared import Prepared, arrays, bodies, body, rows, seconds
+from app.store.prepared import Prepared, arrays, bodies, body, milliseconds, rows
 from app.store.tables import (
     IS_OPEN,
     IS_RUNNING,
@@ -46,7 +45,7 @@ REVENUE: Final = "platform:revenue"
 class Settlement:
     """What becomes of one attempt and its job. `captures` close the hold of a final state.
 
-    `counted` is False for a call that was given back unused; `retry_s` is when a job that is not
+    `counted` is False for a call that was given back unused; `retry_ms` is when a job that is not
     final runs again.
     """
 
@@ -58,7 +57,7 @@ class Settlement:
     failure: str | None = None
     attempt_status_code: int | None = None
     counted: bool = True
-    retry_s: float = 0
+    retry_ms: float = 0
     status_code: int | None = None
     error_code: str | None = None
     error_message: str | None = None
@@ -108,7 +107,7 @@ def _row(s: Settlement) -> tuple[Any, ...]:
         s.attempt_status_code,
         s.counted,
         s.attempt_state is AttemptState.FAILED,
-        s.retry_s,
+        s.retry_ms,
         s.status_code,
         s.error_code,
         s.error_message,
@@ -145,7 +144,7 @@ _ARRIVED: Final = rows(
     attempt_status_code=Integer(),
     counted=Boolean(),
     failed=Boolean(),
-    retry_s=Double(),
+    retry_ms=BigInteger(),
     status_code=Integer(),
     error_code=Text(),
     error_message=Text(),
@@ -208,7 +207,7 @@ def _settled() -> CTE:
                 "status_code": case((s.c.is_final, s.c.status_code)),
                 "attempts": jobs.c.attempts - case((s.c.counted, 0), else_=1),
                 "failures": jobs.c.failures + case((s.c.failed, 1), else_=0),
-                "run_at": func.now() + seconds(s.c.retry_s),
+                "run_at": func.now() + milliseconds(s.c.retry_ms),
                 "finished_at": case((s.c.is_final, func.now())),
                 # A job that goes on at once is rung for by its settler.
                 "nudged_at": case((s.c.state == "queued", func.now())),

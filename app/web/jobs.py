@@ -104,10 +104,9 @@ class Job:
         """Show a job; `?wait=N` answers as soon as it is final, at the latest after N seconds."""
         caller = requests.caller(self._desk, req)
         wait_s = requests.wait_s(req)
-        known = requests.job_id(job_id)
-        job = self._desk.read(caller.account_id, known)
+        job = self._desk.read(caller.account_id, job_id)
         if wait_s and not job.is_final:
-            job = self._desk.waiting(known).until_final(caller.account_id, wait_s)
+            job = self._desk.waiting(job.id).until_final(caller.account_id, wait_s)
         resp.media = native_job.view(job)
 
 
@@ -120,7 +119,7 @@ class Cancel:
     def on_post(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         """Cancel a job: at once while it waits, through its worker while it runs."""
         caller = requests.caller(self._desk, req)
-        known = self._desk.read(caller.account_id, requests.job_id(job_id)).id
+        known = self._desk.read(caller.account_id, job_id).id
         cancelling.cancel(
             self._desk.gateway,
             caller,

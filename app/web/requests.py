@@ -4,7 +4,7 @@ from typing import Final
 
 import falcon
 
-from app.domain.errors import InvalidKey, InvalidRequest, NotFound, RequestTooLarge
+from app.domain.errors import InvalidKey, InvalidRequest, RequestTooLarge
 from app.services.accounts import Caller
 from app.web.desk import Desk
 
@@ -13,7 +13,6 @@ WAIT_MAX_S: Final = 60
 PAGE_DEFAULT: Final = 20
 PAGE_MAX: Final = 100
 NUMBER_DIGITS_MAX: Final = 9
-ID_CHARACTERS_MAX: Final = 64
 
 
 def caller(desk: Desk, req: falcon.Request) -> Caller:
@@ -38,13 +37,6 @@ def body(desk: Desk, req: falcon.Request) -> bytes:
     if len(raw) < (req.content_length or 0):
         raise InvalidRequest("The body stopped short of its Content-Length.")
     return raw
-
-
-def job_id(text: str) -> str:
-    """Return an id as it may be asked for. Raises NotFound for what can be nobody's id."""
-    if not text.isascii() or not text.isprintable() or len(text) > ID_CHARACTERS_MAX:
-        raise NotFound("No such job.", param="id")
-    return text
 
 
 def idempotency_key(req: falcon.Request) -> str | None:

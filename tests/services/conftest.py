@@ -1,0 +1,38 @@
+"""What every test of a service begins with, and the doctor at its end."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from app.embedded import Stack
+from app.gateway import Gateway
+from app.services import read
+from tests.factories import Customer, make_customer
+from tests.services.databases import database_of, empty
+
+
+@pytest.fixture(scope="session")
+def shared_database(stack: Stack, template: str) -> Iterator[str]:
+    """A database for all tests of the services, which use it one after the other."""
+    with database_of(stack, template) as url:
+        yield url
+
+
+@pytest.fixture
+def database_url(shared_database: str) -> str:
+    """The shared database, without a row."""
+    empty(shared_database)
+    return shared_database
+
+
+@pytest.fixture(autouse=True)
+def _the_book_is_right(open_another: Callable[..., Gateway]) -> Iterator[None]:
+    """After each test the doctor finds nothing wrong, whatever happened in it."""
+    yield
+    assert read.examine(open_another()) == []
+
+
+@pytest.fixture
+def customer(gateway: Gateway) -> Customer:
+    """An account with a key and ten dollars."""
+    return make_customer(gateway)

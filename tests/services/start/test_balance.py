@@ -1,0 +1,169 @@
+"""A start that finds too little balance: who waits, who fails, who goes on."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from app.domain.job import OnEmpty
+from app.domain.money import NANOS_PER_DOLLAR
+from app.gateway import Gateway
+from app.services import fund
+from app.services.start import BALANCE_POLL_S, start
+from tests.factories import (
+    WORKER,
+    Customer,
+    answer,
+    failure,
+    make_customer,
+    make_draft,
+    make_job,
+    read_job,
+    settle_one,
+    start_one,
+    submit,
+)
+from tests.services.book import (
+    HOLD,
+    HOLD_NANOS,
+    attempts,
+    drawing,
+    job_row,
+    let_pass,
+    look,
+    make_lot,
+    money,
+    standing,
+    states,
+    with_routes,
+)
+
+
+@pytest.fixture
+def poor(gateway: Gateway) -> Customer:
+    """An account without a cent."""
+    return make_customer(gateway, "0")
+
+
+def test_a_job_for_a_waiting_caller_fails(gateway: Gateway, poor: Customer) -> None:
+    """Who waits for an answer hears 402 now, and no attempt is counted."""
+    job_id = make_job(gateway, poor, on_empty=OnEmpty.FAIL)
+    assert start(gateway, [job_id], WORKER).ended == (job_id,)
+    job = read_job(gateway, poor, job_id)
+    assert (job.state, job.status_code, job.attempts) == ("failed", 402, 0)
+    assert job.error is not None
+    assert job.error.code == "insufficient_balance"
+    assert attempts(gateway, job_id) == []
+
+
+def test_a_queued_job_waits(gateway: Gateway, poor: Customer) -> None:
+    """A job nobody waits for pauses: waiting for balance, no attempt, no hold, no lease."""
+    job_id = make_job(gateway, poor)
+    starts = start(gateway, [job_id], WORKER)
+    assert (starts.started, starts.ended) == ((), ())
+    assert standing(gateway, job_id) == ("waiting", "balance", 0)
+    assert job_row(gateway, job_id).leased_until is None
+    assert attempts(gateway, job_id) == []
+    assert look(gateway, "SELECT 1 FROM holds") == []
+
+
+@pytest.mark.parametrize(("byte", "factor"), [(0, 1.0), (255, 1.99)])
+def test_a_waiting_job_looks_again_by_itself(
+    gateway: Gateway, poor: Customer, byte: int, factor: float
+) -> None:
+    """Should the wake-up be lost, it comes back after a while, not all of them at once."""
+    job_id = make_job(gateway, poor)
+    start(replace(gateway, entropy=drawing(byte)), [job_id], WORKER)
+    waits = "SELECT extract(epoch FROM run_at - started_at) AS s FROM jobs"
+    assert float(look(gateway, waits)[0].s) == pytest.approx(BALANCE_POLL_S * factor, abs=0.2)
+
+
+def test_waiting_never_counts_as_an_attempt(gateway: Gateway, poor: Customer) -> None:
+    """However often it looks in vain, a job keeps all its attempts."""
+    job_id = make_job(gateway, poor)
+    for _ in range(10):
+        start(gateway, [job_id], WORKER)
+        let_pass(gateway, job_id, "run_at", 100)
+    assert standing(gateway, job_id) == ("waiting", "balance", 0)
+    make_lot(gateway, poor)
+    settle_one(gateway, start_one(gateway, job_id), answer())
+    assert standing(gateway, job_id) == ("succeeded", None, 1)
+
+
+def test_a_deposit_wakes_the_jobs_of_its_account(gateway: Gateway, poor: Customer) -> None:
+    """They are due at once, with nobody rung for yet; another account's jobs wait on."""
+    other = make_customer(gateway, "0")
+    mine, theirs = make_job(gateway, poor), make_job(gateway, other)
+    start(gateway, [mine, theirs], WORKER)
+    fund.deposit(gateway, poor.account_id, NANOS_PER_DOLLAR, reference=None)
+    assert job_row(gateway, mine).nudged_at is None
+    assert [job.id for job in start(gateway, [mine, theirs], WORKER).started] == [mine]
+
+
+def test_the_very_amount_is_enough(gateway: Gateway) -> None:
+    """A balance of exactly the hold starts the job."""
+    exact = make_customer(gateway, HOLD)
+    start_one(gateway, make_job(gateway, exact))
+    assert money(gateway, exact) == (HOLD_NANOS, 0)
+
+
+def test_a_nano_dollar_less_is_not(gateway: Gateway, poor: Customer) -> None:
+    """A balance short of the hold by the least there is starts nothing and holds nothing."""
+    make_lot(gateway, poor, HOLD_NANOS - 1)
+    job_id = make_job(gateway, poor)
+    start(gateway, [job_id], WORKER)
+    assert standing(gateway, job_id) == ("waiting", "balance", 0)
+    assert money(gateway, poor) == (0, 0)
+
+
+def test_a_group_shares_one_balance(gateway: Gateway, poor: Customer) -> None:
+    """Of 20 jobs in one group a balance for 7 starts exactly 7, those made first."""
+    make_lot(gateway, poor, 7 * HOLD_NANOS + HOLD_NANOS // 2)
+    new = [make_draft(gateway, poor) for _ in range(20)]
+    ids = sorted(submit(gateway, poor, new).job_ids)
+    starts = start(gateway, ids[::-1], WORKER)
+    assert [job.id for job in starts.started] == ids[:7]
+    assert states(gateway) == {"running": 7, "waiting balance": 13}
+
+
+def test_a_dear_job_does_not_stop_a_cheap_one(gateway: Gateway) -> None:
+    """A job the balance cannot cover waits, and the next, which it can cover, starts."""
+    small = make_customer(gateway, HOLD)
+    dear = make_job(gateway, small, max_tokens=60_000)
+    cheap = make_job(gateway, small)
+    assert [job.id for job in start(gateway, [dear, cheap], WORKER).started] == [cheap]
+    assert standing(gateway, dear) == ("waiting", "balance", 0)
+
+
+def test_nobody_runs_on_another_accounts_money(
+    gateway: Gateway, customer: Customer, poor: Customer
+) -> None:
+    """In one group with a rich account's job a poor account's job still waits."""
+    rich_job, poor_job = make_job(gateway, customer), make_job(gateway, poor)
+    started = start(gateway, [poor_job, rich_job], WORKER).started
+    assert [job.id for job in started] == [rich_job]
+    assert money(gateway, customer) == (HOLD_NANOS, 0)
+
+
+def test_what_is_released_can_be_held_again(gateway: Gateway) -> None:
+    """One balance carries job after job, as long as it is not spent."""
+    exact = make_customer(gateway, HOLD)
+    for _ in range(5):
+        refused = failure(status_code=None)
+        hopeless = replace(
+            with_routes(gateway, 1),
+            settings=gateway.settings.model_copy(update={"attempts_max": 1}),
+        )
+        settle_one(hopeless, start_one(gateway, make_job(gateway, exact)), refused)
+    assert states(gateway) == {"failed": 5}
+
+
+def test_a_job_in_its_second_attempt_needs_no_new_balance(
+    gateway: Gateway, open_another: Callable[..., Gateway]
+) -> None:
+    """The hold of the first attempt is kept, so a retry never waits for money."""
+    exact = make_customer(gateway, HOLD)
+    job_id = make_job(gateway, exact)
+    settle_one(gateway, start_one(gateway, job_id), failure())
+    assert start_one(open_another(), job_id).attempt == 2
+    assert money(gateway, exact) == (HOLD_NANOS, 0)

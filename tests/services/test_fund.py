@@ -1,0 +1,110 @@
+"""Deposits: credited once, and felt at once."""
+
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from app.domain.errors import ReferenceReused
+from app.domain.money import DOLLARS_MAX, NANOS_PER_DOLLAR
+from app.gateway import Gateway
+from app.services import fund, read
+from app.services.start import start
+from tests.factories import WORKER, Customer, make_customer, make_draft, submit
+from tests.services.book import HOLD_NANOS, look, make_lot, states
+from tests.services.faults import at_once
+
+
+def test_a_deposit_is_a_lot_and_a_transfer(gateway: Gateway, customer: Customer) -> None:
+    """Money comes from the platform's funding book into the account's own, as one lot."""
+    deposited = fund.deposit(gateway, customer.account_id, 7, reference="r")
+    query = "SELECT * FROM transfers WHERE lot_id = :id"
+    (row,) = look(gateway, query, id=deposited.lot_id)
+    assert (row.kind, row.debit, row.credit) == ("deposit", "platform:funding", row.account_id)
+    assert (row.account_id, row.amount_nanos, row.job_id) == (customer.account_id, 7, None)
+
+
+def test_a_reference_credits_once(gateway: Gateway, customer: Customer) -> None:
+    """The same reference with the same amount is the same lot, and told to be no new one."""
+    first, second = (fund.deposit(gateway, customer.account_id, 5, reference="r") for _ in range(2))
+    assert (first.is_new, second.is_new) == (True, False)
+    assert first.lot_id == second.lot_id
+    balance = read.balance(gateway, customer.account_id)
+    assert balance.available_nanos == 10 * NANOS_PER_DOLLAR + 5
+
+
+def test_a_reference_at_once_credits_once(
+    gateway: Gateway, open_another: Callable[..., Gateway], customer: Customer
+) -> None:
+    """Ten deposits with one reference, from two processes at the same moment, make one lot."""
+    tellers = [gateway, open_another()]
+
+    def pay(number: int) -> bool:
+        teller = tellers[number % 2]
+        return fund.deposit(teller, customer.account_id, 5, reference="r").is_new
+
+    assert sum(at_once(pay, range(10))) == 1
+
+
+def test_a_reference_for_another_amount_is_refused(gateway: Gateway, customer: Customer) -> None:
+    """A reused reference names itself in the error, and credits nothing."""
+    fund.deposit(gateway, customer.account_id, 5, reference="r")
+    with pytest.raises(ReferenceReused, match="'r' was used for another amount"):
+        fund.deposit(gateway, customer.account_id, 6, reference="r")
+    assert len(look(gateway, "SELECT 1 FROM lots WHERE reference = 'r'")) == 1
+
+
+def test_two_accounts_may_use_one_reference(gateway: Gateway, customer: Customer) -> None:
+    """A reference belongs to its account."""
+    other = make_customer(gateway, "0")
+    for owner in (customer, other):
+        assert fund.deposit(gateway, owner.account_id, 5, reference="r").is_new
+
+
+def test_deposits_without_a_reference_add_up(gateway: Gateway) -> None:
+    """Each is a lot of its own."""
+    owner = make_customer(gateway, "0")
+    for _ in range(3):
+        assert fund.deposit(gateway, owner.account_id, 5, reference=None).is_new
+    balance = read.balance(gateway, owner.account_id)
+    assert (balance.available_nanos, len(balance.lots)) == (15, 3)
+
+
+@pytest.mark.parametrize("nanos", [0, -1])
+def test_nothing_is_no_deposit(gateway: Gateway, customer: Customer, nanos: int) -> None:
+    """The book itself refuses a credit of nothing or less."""
+    with pytest.raises(IntegrityError, match="a_lot_credits_something"):
+        fund.deposit(gateway, customer.account_id, nanos, reference=None)
+
+
+def test_an_unknown_account_gets_nothing(gateway: Gateway) -> None:
+    """Money for nobody is not taken."""
+    with pytest.raises(IntegrityError, match="lots_account_id_exists"):
+        fund.deposit(gateway, "acct_nobody", 5, reference=None)
+
+
+def test_the_largest_sums_add_up(gateway: Gateway) -> None:
+    """Several lots of the largest amount are one balance, beyond what one number column holds."""
+    owner = make_customer(gateway, "0")
+    for _ in range(3):
+        make_lot(gateway, owner, (DOLLARS_MAX - 1) * NANOS_PER_DOLLAR)
+    balance = read.balance(gateway, owner.account_id)
+    assert balance.available_nanos == 3 * (DOLLARS_MAX - 1) * NANOS_PER_DOLLAR
+    assert balance.spent_nanos == 0
+
+
+def test_deposits_at_once_all_arrive(
+    gateway: Gateway, open_another: Callable[..., Gateway]
+) -> None:
+    """Tellers that pay in while 200 jobs wait for them do not fail each other."""
+    owner = make_customer(gateway, "0")
+    ids = submit(gateway, owner, [make_draft(gateway, owner) for _ in range(200)]).job_ids
+    start(gateway, ids, WORKER)
+    assert states(gateway) == {"waiting balance": 200}
+    tellers = [gateway, open_another()]
+
+    def pay(number: int) -> None:
+        fund.deposit(tellers[number % 2], owner.account_id, HOLD_NANOS, reference=None)
+
+    at_once(pay, range(24), threads=8)
+    assert len(start(gateway, ids, WORKER).started) == 24

@@ -1,0 +1,101 @@
+"""One database with one of everything; each test looks at it, or spoils it, and rolls back."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from sqlalchemy import Connection, Engine, text
+
+from app.domain.attempt import FailureKind
+from app.embedded import Stack
+from app.gateway import Gateway, open_gateway
+from app.services.start import start
+from app.settings import Settings
+from tests.factories import (
+    WORKER,
+    answer,
+    failure,
+    make_customer,
+    make_draft,
+    make_job,
+    settle_one,
+    start_one,
+    submit,
+)
+from tests.services.databases import database_of
+from tests.services.faults import NOWHERE
+
+FINISHED_JOBS = 5_000
+"""So many that a plan which reads them all costs more than one which uses an index."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Book:
+    """A database, and what is in it."""
+
+    engine: Engine
+    account: str
+    other_account: str
+    key: str
+    lot: str
+    queued: str
+    waiting: str
+    running: str
+    succeeded: str
+    failed: str
+
+
+@pytest.fixture(scope="package")
+def book(stack: Stack, template: str) -> Iterator[Book]:
+    """A migrated database with a job in each state, and many old ones."""
+    with database_of(stack, template) as url:
+        gateway = open_gateway(Settings(database_url=url, redis_url=NOWHERE), name="tests")
+        yield _write(gateway)
+        gateway.close()
+
+
+@pytest.fixture
+def conn(book: Book) -> Iterator[Connection]:
+    """A transaction on the book that is rolled back."""
+    with book.engine.connect() as opened:
+        yield opened
+        opened.rollback()
+
+
+def _write(gateway: Gateway) -> Book:
+    customer, poor = make_customer(gateway), make_customer(gateway, "0")
+    succeeded, failed, running = (make_job(gateway, customer) for _ in range(3))
+    settle_one(gateway, start_one(gateway, succeeded), failure())
+    settle_one(gateway, start_one(gateway, succeeded), answer())
+    settle_one(gateway, start_one(gateway, failed), failure(FailureKind.REJECTED, 400))
+    start_one(gateway, running)
+    waiting = make_job(gateway, poor)
+    start(gateway, [waiting], WORKER)
+    queued = make_draft(gateway, customer)
+    submit(gateway, customer, [queued], idempotency_key="k")
+    with gateway.engine.begin() as conn:
+        lot = conn.execute(text("SELECT id FROM lots")).scalar_one()
+        conn.execute(_FILL, {"id": queued.id, "count": FINISHED_JOBS})
+    with gateway.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
+        conn.execute(text("VACUUM ANALYZE"))
+    return Book(
+        engine=gateway.engine,
+        account=customer.account_id,
+        other_account=poor.account_id,
+        key=customer.caller.key_id,
+        lot=lot,
+        queued=queued.id,
+        waiting=waiting,
+        running=running,
+        succeeded=succeeded,
+        failed=failed,
+    )
+
+
+_FILL = text(
+    "INSERT INTO jobs (id, account_id, key_id, lane, endpoint, instrument, custom_id, fingerprint,"
+    " on_empty, input_tokens_max, output_tokens_max, state, finished_at, deadline_at)"
+    " SELECT 'job_00' || n, account_id, key_id, lane, endpoint, instrument, 'c' || n,"
+    " sha256(n::text::bytea), on_empty, 1, 1, 'cancelled', now(), deadline_at"
+    " FROM jobs, generate_series(1, :count) AS n WHERE id = :id"
+)

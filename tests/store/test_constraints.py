@@ -1,0 +1,124 @@
+"""Every invariant the schema holds refuses what breaks it, and says which one it is."""
+
+import pytest
+from sqlalchemy import CheckConstraint, Connection, UniqueConstraint, text
+from sqlalchemy.exc import IntegrityError
+
+from app.store.tables import metadata
+from tests.store.conftest import Book
+
+BROKEN: dict[str, str] = {
+    # Accounts and keys.
+    "account_names_are_unique": "UPDATE accounts SET name = 'the same'",
+    "account_names_have_1_to_200_characters": "UPDATE accounts SET name = ''",
+    "keys_are_stored_as_sha256": "UPDATE keys SET digest = 'the key itself'",
+    "a_key_belongs_to_one_account": "UPDATE keys SET digest = sha256('')",
+    "idempotency_keys_have_1_to_255_characters": "UPDATE idempotency_keys SET idempotency_key = ''",
+    # Lots.
+    "a_lot_credits_something": "UPDATE lots SET amount_nanos = 0, used_nanos = 0, held_nanos = 0",
+    "used_is_never_negative": "UPDATE lots SET used_nanos = -1",
+    "held_is_never_negative": "UPDATE lots SET held_nanos = -1",
+    "a_lot_never_goes_below_zero": "UPDATE lots SET held_nanos = amount_nanos - used_nanos + 1",
+    "lots_have_a_known_source": "UPDATE lots SET source = 'theft'",
+    "a_reference_credits_an_account_once": """
+        INSERT INTO lots (id, account_id, source, reference, amount_nanos)
+        VALUES ('lot_1', :account, 'deposit', 'r', 1), ('lot_2', :account, 'deposit', 'r', 1)
+    """,
+    # Holds. A negative one breaks a second sentence too, which is taken away to hear the first.
+    "holds_have_a_known_state": "UPDATE holds SET state = 'lost', closed_at = now()",
+    "a_hold_is_never_negative": """
+        ALTER TABLE holds DROP CONSTRAINT a_capture_never_exceeds_its_hold;
+        UPDATE holds SET amount_nanos = -1
+    """,
+    "a_capture_never_exceeds_its_hold": """
+        UPDATE holds SET captured_nanos = amount_nanos + 1 WHERE state = 'captured'
+    """,
+    "only_captured_holds_cost": "UPDATE holds SET captured_nanos = 1 WHERE state = 'released'",
+    "closed_holds_say_when": "UPDATE holds SET closed_at = now() WHERE state = 'open'",
+    "a_lot_gives_something_to_a_hold": "UPDATE hold_lots SET amount_nanos = 0",
+    # Transfers.
+    "a_transfer_moves_something": """
+        INSERT INTO transfers VALUES ('tr_x', 'deposit', :account, 'a', 'b', 0, NULL, :lot)
+    """,
+    "a_transfer_has_two_sides": """
+        INSERT INTO transfers VALUES ('tr_x', 'deposit', :account, 'a', 'a', 1, NULL, :lot)
+    """,
+    "transfers_have_a_known_kind": """
+        INSERT INTO transfers VALUES ('tr_x', 'gift', :account, 'a', 'b', 1, NULL, :lot)
+    """,
+    "captures_name_their_job": """
+        INSERT INTO transfers VALUES ('tr_x', 'capture', :account, 'a', 'b', 1, NULL, :lot)
+    """,
+    "a_lot_pays_a_job_once": """
+        INSERT INTO transfers VALUES ('tr_x', 'capture', :account, 'a', 'b', 1, :succeeded, :lot)
+    """,
+    # Jobs.
+    "jobs_have_a_known_state": "UPDATE jobs SET state = 'lost' WHERE id = :queued",
+    "jobs_wait_for_a_known_reason": "UPDATE jobs SET reason = 'mood' WHERE id = :waiting",
+    "waiting_jobs_say_why": "UPDATE jobs SET state = 'waiting' WHERE id = :queued",
+    "finished_jobs_say_when": "UPDATE jobs SET state = 'cancelled' WHERE id = :queued",
+    "running_jobs_are_leased": "UPDATE jobs SET state = 'running' WHERE id = :queued",
+    "a_lease_names_its_worker": "UPDATE jobs SET worker_id = NULL WHERE id = :running",
+    "cost_is_never_negative": "UPDATE jobs SET cost_nanos = -1 WHERE id = :succeeded",
+    "only_answers_cost_money": "UPDATE jobs SET cost_nanos = 1 WHERE id = :failed",
+    "jobs_travel_in_a_known_lane": "UPDATE jobs SET lane = 'fast' WHERE id = :queued",
+    "jobs_know_what_to_do_when_empty": "UPDATE jobs SET on_empty = 'borrow' WHERE id = :queued",
+    "jobs_are_bounded_in_tokens": "UPDATE jobs SET input_tokens_max = 0 WHERE id = :queued",
+    "payloads_are_requests_or_results": "UPDATE job_payloads SET kind = 'gossip'",
+    # Attempts.
+    "attempts_have_a_known_state": "UPDATE attempts SET state = 'asleep', finished_at = now()",
+    "closed_attempts_say_when": "UPDATE attempts SET finished_at = now() WHERE state = 'open'",
+}
+"""For each constraint, by its sentence, what it must refuse."""
+
+
+@pytest.mark.parametrize("sentence", BROKEN)
+def test_what_breaks_an_invariant_is_refused(conn: Connection, book: Book, sentence: str) -> None:
+    """The error names the constraint, so that whoever reads it knows what was wrong."""
+    *before, breaks = BROKEN[sentence].split(";")
+    for statement in before:
+        conn.execute(text(statement))
+    values = {"account": book.account, "lot": book.lot}
+    jobs = {state: getattr(book, state) for state in ("queued", "waiting", "running")}
+    ended = {"succeeded": book.succeeded, "failed": book.failed}
+    with pytest.raises(IntegrityError, match=f'"{sentence}"'):
+        conn.execute(text(breaks), values | jobs | ended)
+
+
+def test_every_invariant_is_broken_once() -> None:
+    """No CHECK and no UNIQUE of the schema goes without such a test."""
+    sentences = {
+        constraint.name
+        for table in metadata.sorted_tables
+        for constraint in table.constraints
+        if isinstance(constraint, CheckConstraint | UniqueConstraint)
+    }
+    assert sentences == set(BROKEN)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE transfers SET amount_nanos = amount_nanos + 1",
+        "DELETE FROM transfers WHERE id = 'tr_none'",
+        "TRUNCATE transfers",
+        "INSERT INTO transfers SELECT * FROM transfers ON CONFLICT (id) DO UPDATE SET debit = ''",
+    ],
+)
+def test_the_book_is_only_ever_added_to(conn: Connection, statement: str) -> None:
+    """No way of changing or deleting transfers gets past the trigger."""
+    with pytest.raises(IntegrityError, match="append-only: write a reversing row instead"):
+        conn.execute(text(statement))
+
+
+def test_ids_sort_by_their_bytes(conn: Connection) -> None:
+    """Whatever the database's language, ids order as their characters' codes do."""
+    ids = ["job_0a", "job_0B", "job_00", "job_z", "Job_1", "job-1"]
+    ordered = text('SELECT id FROM unnest(CAST(:ids AS text[])) AS t(id) ORDER BY id COLLATE "C"')
+    assert conn.execute(ordered, {"ids": ids}).scalars().all() == sorted(ids)
+    collations = text(
+        "SELECT DISTINCT collation_name FROM information_schema.columns"
+        " WHERE table_schema = 'public' AND column_name IN ('id', 'job_id', 'lot_id', 'account_id')"
+        " AND table_name <> 'alembic_version'"
+    )
+    assert conn.execute(collations).scalars().all() == ["C"]

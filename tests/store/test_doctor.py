@@ -1,0 +1,114 @@
+"""The doctor: a clean book has no findings, and each way to spoil it is found by its name."""
+
+import re
+
+import pytest
+from sqlalchemy import Connection, text
+
+from app.store.doctor import CHECKS, examine
+from tests.store.conftest import Book
+
+CORRUPTED: dict[str, str] = {
+    "lots never go below zero": """
+        ALTER TABLE lots DROP CONSTRAINT a_lot_never_goes_below_zero;
+        UPDATE lots SET held_nanos = amount_nanos + 1
+    """,
+    "what a lot holds is what open holds draw from it": "UPDATE lots SET held_nanos = 0",
+    "what a lot has spent is what was captured from it": "UPDATE lots SET used_nanos = 0",
+    "every lot was credited by one transfer": "UPDATE lots SET amount_nanos = amount_nanos + 1",
+    "an account's book is what its lots have left": """
+        UPDATE transfers SET debit = 'platform:funding' WHERE kind = 'capture'
+    """,
+    "a hold is the sum of its lots' parts": "DELETE FROM hold_lots WHERE job_id = :failed",
+    "a hold captured what was transferred": "DELETE FROM transfers WHERE job_id = :succeeded",
+    "captures belong to the account that held": """
+        UPDATE transfers SET account_id = :other_account WHERE job_id = :succeeded
+    """,
+    "a final job has no open hold": """
+        UPDATE holds SET state = 'open', closed_at = NULL WHERE job_id = :failed
+    """,
+    "a succeeded job was settled once, at its cost": """
+        UPDATE jobs SET cost_nanos = cost_nanos - 1 WHERE id = :succeeded
+    """,
+    "only answers cost money": """
+        UPDATE jobs SET state = 'failed', cost_nanos = NULL WHERE id = :succeeded
+    """,
+    "a running job has a hold and an open attempt": """
+        UPDATE attempts SET state = 'lost', finished_at = now() WHERE job_id = :running
+    """,
+    "a job that does not run has no open attempt": """
+        UPDATE attempts SET state = 'open', finished_at = NULL WHERE job_id = :failed
+    """,
+    "a succeeded job has one winning attempt": """
+        UPDATE attempts SET state = 'succeeded' WHERE job_id = :succeeded
+    """,
+}
+"""For each check, by its name, one way to spoil the book behind the triggers' backs."""
+
+UNBREAKABLE = {"transfers sum to zero over all books"}
+"""What no row can break while both sides of a transfer stand on one row."""
+
+WAYS: list[tuple[str, str]] = [
+    *CORRUPTED.items(),
+    (
+        "a running job has a hold and an open attempt",
+        "DELETE FROM attempts WHERE job_id = :running",
+    ),
+    ("a running job has a hold and an open attempt", "DELETE FROM holds WHERE job_id = :running"),
+    ("a succeeded job has one winning attempt", "DELETE FROM attempts WHERE job_id = :succeeded"),
+    (
+        "a succeeded job was settled once, at its cost",
+        "DELETE FROM holds WHERE job_id = :succeeded",
+    ),
+    ("every lot was credited by one transfer", "DELETE FROM transfers WHERE kind = 'deposit'"),
+    (
+        "a succeeded job was settled once, at its cost",
+        "UPDATE jobs SET cost_nanos = NULL WHERE id = :succeeded",
+    ),
+    (
+        "what a lot has spent is what was captured from it",
+        """
+        INSERT INTO transfers SELECT 'tr_x', kind, account_id, debit, credit, amount_nanos,
+        :failed, lot_id FROM transfers WHERE kind = 'capture'
+        """,
+    ),
+]
+"""These, and further ways."""
+
+
+def test_a_right_book_has_no_findings(conn: Connection) -> None:
+    """With jobs in every state, retried, paid, released and running, nothing is wrong."""
+    assert examine(conn) == []
+
+
+@pytest.mark.parametrize(("check", "corruption"), WAYS, ids=[check for check, _ in WAYS])
+def test_each_corruption_is_found(
+    conn: Connection, book: Book, check: str, corruption: str
+) -> None:
+    """The finding carries the name of the rule, whose row it is, and what was seen."""
+    conn.execute(text("SET LOCAL session_replication_role = replica"))
+    for statement in corruption.split(";"):
+        assert conn.execute(text(statement), _ids(book)).rowcount != 0
+    found = {finding.check: finding for finding in examine(conn)}
+    assert check in found
+    assert found[check].subject
+    assert found[check].detail
+
+
+def test_every_check_is_shown_to_find_something() -> None:
+    """No check of the doctor goes without such a test."""
+    names = re.findall(r"^SELECT '((?:[^']|'')+)'", CHECKS, re.MULTILINE)
+    assert {name.replace("''", "'") for name in names} == {*CORRUPTED, *UNBREAKABLE}
+
+
+def test_a_ruin_is_told_up_to_a_thousand_findings(conn: Connection, book: Book) -> None:
+    """A book in which everything is wrong is still reported, and within bounds."""
+    conn.execute(text("SET LOCAL session_replication_role = replica"))
+    spoil = "UPDATE jobs SET state = 'succeeded', cost_nanos = 1 WHERE state = 'cancelled'"
+    conn.execute(text(spoil))
+    assert len(examine(conn)) == 1_000
+
+
+def _ids(book: Book) -> dict[str, str]:
+    names = ("account", "other_account", "queued", "waiting", "running", "succeeded", "failed")
+    return {name: getattr(book, name) for name in names}

@@ -1,0 +1,94 @@
+"""What is asked every second is answered from an index of the few rows it is about."""
+
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import Connection, event, text
+
+from app.domain.job import Lane
+from app.store import claims, jobs, leases, money, queue, starts, submissions
+from tests.store.conftest import Book
+
+Ask = Callable[[Connection, Book], object]
+
+ASKED: dict[str, tuple[str, Ask]] = {
+    "whose turn it is": (
+        "ix_jobs_to_nudge",
+        lambda conn, _: queue.take_due(conn, Lane.INTERACTIVE, 100),
+    ),
+    "how many were rung for": (
+        "ix_jobs_nudged",
+        lambda conn, _: queue.outstanding(conn, Lane.INTERACTIVE, 100),
+    ),
+    "whose nudge was lost": (
+        "ix_jobs_nudged",
+        lambda conn, _: queue.forget_nudges(conn, Lane.INTERACTIVE, older_s=5, limit=100),
+    ),
+    "whose worker went quiet": ("ix_jobs_leased", lambda conn, _: queue.recover_lapsed(conn, 100)),
+    "whose deadline passed": ("ix_jobs_by_deadline", lambda conn, _: queue.expire(conn, 100)),
+    "who must stop": ("ix_jobs_to_cancel", lambda conn, _: leases.to_cancel(conn, "worker_1")),
+    "who waits for a deposit": (
+        "ix_jobs_waiting_for_balance",
+        lambda conn, book: money.wake_waiting(conn, book.account),
+    ),
+    "which job a retry started": (
+        "ix_jobs_by_fingerprint",
+        lambda conn, book: submissions.by_fingerprint(conn, book.key, b"\0" * 32),
+    ),
+    "a page of jobs": (
+        "ix_jobs_by_account",
+        lambda conn, book: jobs.page(
+            conn, book.account, state=None, custom_id=None, after=None, limit=20
+        ),
+    ),
+    "a job by its client's name": (
+        "ix_jobs_by_custom_id",
+        lambda conn, book: jobs.page(
+            conn, book.account, state=None, custom_id="c7", after=None, limit=20
+        ),
+    ),
+    "which jobs may start": (
+        "jobs_have_one_row_per_key",
+        lambda conn, book: claims.claim(conn, [book.queued], "worker_1", 30),
+    ),
+}
+"""What is asked, which index must answer it, and the asking."""
+
+
+@pytest.mark.parametrize("what", ASKED)
+def test_an_index_answers(conn: Connection, book: Book, what: str) -> None:
+    """Beside thousands of finished jobs the plan uses the index made for the question."""
+    index, ask = ASKED[what]
+    plans = _plans(conn, lambda: ask(conn, book))
+    assert any(index in plan for plan in plans), plans
+    assert not any("Seq Scan on jobs" in plan for plan in plans), plans
+
+
+def test_other_accounts_lots_are_not_looked_at(conn: Connection, book: Book) -> None:
+    """However many lots others have, a hold reads those of its own account."""
+    conn.execute(text("SET LOCAL session_replication_role = replica"))
+    conn.execute(_OTHERS, {"account": book.other_account})
+    conn.execute(text("ANALYZE lots"))
+    (plan,) = _plans(conn, lambda: starts.lock_lots(conn, [book.account]))
+    assert "ix_lots_by_account" in plan
+
+
+_OTHERS = text(
+    "INSERT INTO lots (id, account_id, source, amount_nanos)"
+    " SELECT 'lot_' || n, :account, 'deposit', 1 FROM generate_series(1, 3000) AS n"
+)
+
+
+def _plans(conn: Connection, ask: Callable[[], object]) -> list[str]:
+    """Return the plan of each statement that `ask` sends on this connection."""
+    plans = []
+
+    def explain(_conn: object, _cursor: object, sql: str, values: object, *_: object) -> None:
+        driver = conn.connection.cursor()
+        driver.execute("EXPLAIN " + sql, values)  # type: ignore[arg-type]
+        plans.append("\n".join(row[0] for row in driver.fetchall()))
+        driver.close()
+
+    event.listen(conn, "before_cursor_execute", explain)
+    ask()
+    return plans
