@@ -33,10 +33,11 @@ def _in_flight() -> tuple[Prepared, Prepared]:
         .where(IS_RUNNING)
         .order_by(jobs.c.id)
         .with_for_update(of=jobs, skip_locked=True, key_share=True)
+        .cte("locked")
     )
     extend_leases = (
         update(jobs)
-        .where(jobs.c.id.in_(locked))
+        .where(jobs.c.id == locked.c.id)
         .values(leased_until=func.now() + seconds(bindparam("lease_s", type_=Double())))
     )
     ours = select(jobs.c.id).join(mine, held).where(IS_RUNNING)

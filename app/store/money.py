@@ -90,8 +90,9 @@ def wake_waiting(conn: Connection, account_id: str) -> int:
         .where(jobs.c.account_id == account_id, jobs.c.reason == word("balance"))
         .order_by(jobs.c.id)
         .with_for_update(key_share=True)
+        .cte("waiting")
     )
-    statement = update(jobs).where(jobs.c.id.in_(waiting))
+    statement = update(jobs).where(jobs.c.id == waiting.c.id)
     return conn.execute(statement.values(run_at=func.now(), nudged_at=None)).rowcount
 
 

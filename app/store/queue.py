@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import (
+    CTE,
     ColumnElement,
     Connection,
     Integer,
@@ -14,6 +15,7 @@ from sqlalchemy import (
     case,
     delete,
     func,
+    literal_column,
     or_,
     select,
     update,
@@ -46,7 +48,7 @@ def take_due(conn: Connection, lane: Lane, limit: int) -> list[str]:
         .order_by(jobs.c.run_at, jobs.c.id),
         limit,
     )
-    statement = update(jobs).where(jobs.c.id.in_(due)).values(nudged_at=func.now())
+    statement = update(jobs).where(jobs.c.id == due.c.id).values(nudged_at=func.now())
     return sorted(row.id for row in conn.execute(statement.returning(jobs.c.id)))
 
 
@@ -56,7 +58,7 @@ def due(conn: Connection, lane: Lane, limit: int) -> list[str]:
         select(jobs.c.id)
         .where(IS_RUNNABLE, jobs.c.lane == lane, jobs.c.run_at <= func.now())
         .order_by(jobs.c.run_at, jobs.c.id)
-        .limit(limit)
+        .limit(_at_most(limit))
     )
     return [row.id for row in conn.execute(query)]
 
@@ -98,7 +100,7 @@ def forget_nudges(conn: Connection, lane: Lane, *, older_s: float, limit: int) -
         .order_by(jobs.c.nudged_at),
         limit,
     )
-    return conn.execute(update(jobs).where(jobs.c.id.in_(stale)).values(nudged_at=None)).rowcount
+    return conn.execute(update(jobs).where(jobs.c.id == stale.c.id).values(nudged_at=None)).rowcount
 
 
 def recover_lapsed(conn: Connection, limit: int) -> list[Moved]:
@@ -115,7 +117,7 @@ def recover_lapsed(conn: Connection, limit: int) -> list[Moved]:
     ends = or_(poison, cancelled, late)
     result = conn.execute(
         update(jobs)
-        .where(jobs.c.id.in_(lapsed))
+        .where(jobs.c.id == lapsed.c.id)
         .values(
             state=case(
                 (cancelled, JobState.CANCELLED),
@@ -157,7 +159,7 @@ def expire(conn: Connection, limit: int) -> list[Moved]:
     )
     result = conn.execute(
         update(jobs)
-        .where(jobs.c.id.in_(late))
+        .where(jobs.c.id == late.c.id)
         .values(
             state=JobState.EXPIRED,
             reason=None,
@@ -194,8 +196,9 @@ def purge(conn: Connection, *, payload_s: float, idempotency_s: float, limit: in
         .join(jobs, jobs.c.id == job_payloads.c.job_id)
         .where(job_payloads.c.created_at < func.now() - seconds(payload_s))
         .where(jobs.c.finished_at.is_not(None))
-        .limit(limit)
-        .subquery()
+        .limit(_at_most(limit))
+        .cte("old")
+        .prefix_with("MATERIALIZED")
     )
     bodies = delete(job_payloads).where(
         and_(job_payloads.c.job_id == old.c.job_id, job_payloads.c.kind == old.c.kind)
@@ -203,8 +206,9 @@ def purge(conn: Connection, *, payload_s: float, idempotency_s: float, limit: in
     expired = (
         select(idempotency_keys.c.key_id, idempotency_keys.c.idempotency_key)
         .where(idempotency_keys.c.created_at < func.now() - seconds(idempotency_s))
-        .limit(limit)
-        .subquery()
+        .limit(_at_most(limit))
+        .cte("old")
+        .prefix_with("MATERIALIZED")
     )
     keys = delete(idempotency_keys).where(
         and_(
@@ -216,13 +220,23 @@ def purge(conn: Connection, *, payload_s: float, idempotency_s: float, limit: in
 
 
 def _count(conn: Connection, query: Select[Any], most: int) -> int:
-    rows_found = query.limit(most).subquery()
+    rows_found = query.limit(_at_most(most)).subquery()
     return conn.execute(select(func.count()).select_from(rows_found)).scalar_one()
 
 
-def _some(query: Select[Any], limit: int) -> Select[Any]:
-    """Up to `limit` rows of a query on jobs, locked; rows somebody else works on are left out."""
-    return query.limit(limit).with_for_update(skip_locked=True, key_share=True)
+def _some(query: Select[Any], limit: int) -> CTE:
+    """Up to `limit` rows of a query on jobs, locked; rows somebody else works on are left out.
+
+    A CTE and not `IN (SELECT …)`: that one may be run again for each row of the other side, and
+    then locks other rows each time, past its limit.
+    """
+    locked = query.limit(_at_most(limit)).with_for_update(skip_locked=True, key_share=True)
+    return locked.cte("some")
+
+
+def _at_most(limit: int) -> ColumnElement[int]:
+    """A limit as a constant: the plan for an unknown one may sort the whole backlog."""
+    return literal_column(str(int(limit)), type_=Integer())
 
 
 def _first(*pairs: Any) -> ColumnElement[Any]:

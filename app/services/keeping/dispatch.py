@@ -15,6 +15,8 @@ from app.store.engine import statement
 DEPTH_SLOTS: Final = 2
 """How deep a run queue may be, in slots of one worker process."""
 
+ROOM_STEP: Final = 10
+
 INTERACTIVE_IDS_MAX: Final = 500
 """Interactive jobs rung for at once: those whose first nudge was lost, or whose back-off ended."""
 
@@ -45,4 +47,6 @@ def _room(gateway: Gateway, lane: Lane) -> int:
     if depth * NUDGE_IDS_MAX >= deepest:
         return 0
     with statement(gateway.engine) as conn:
-        return deepest - queue.outstanding(conn, lane, deepest)
+        room = deepest - queue.outstanding(conn, lane, deepest)
+    # The limit is part of the statement's text; few different ones keep few plans.
+    return room // ROOM_STEP * ROOM_STEP or room

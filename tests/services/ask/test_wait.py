@@ -176,17 +176,15 @@ def test_readers_that_come_together_share_a_query(gateway: Gateway, customer: Cu
 
 
 def test_a_waiter_outlasts_an_outage(
-    gateway: Gateway, customer: Customer, database_url: str, monkeypatch: pytest.MonkeyPatch
+    gateway: Gateway, open_another: Open, customer: Customer, database_url: str
 ) -> None:
     """Who waits while the database goes away and comes back gets the answer all the same."""
-    monkeypatch.setattr(wait, "LOOK_S", 0.05)
     job_id = make_job(gateway, customer)
     with _waiting(gateway, customer, job_id) as waited:
         with away(database_url):
             gateway.broker.publish_results([job_id])
             assert eventually(lambda: gateway.wakeups._waiting.get(job_id))
-        gateway.engine.dispose()
-        cancel(gateway, customer.caller, job_id)
+        cancel(open_another(), customer.caller, job_id)
         assert waited.result(LONG_S / 2).state is JobState.CANCELLED
 
 

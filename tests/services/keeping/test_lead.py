@@ -11,7 +11,10 @@ from tests.services.faults import at_once, away, terminate
 
 Open = Callable[..., Gateway]
 Candidate = Callable[[], Leadership]
-HOLDER = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted"
+HOLDER = (
+    "SELECT pid FROM pg_locks JOIN pg_database ON oid = database"
+    " WHERE locktype = 'advisory' AND granted AND datname = current_database()"
+)
 
 
 @pytest.fixture
