@@ -151,7 +151,8 @@ class Engine:
             )
         finally:
             gate.release()
-        if isinstance(outcome, Failure) and self._loop.time() >= ends:
+        timed_out = isinstance(outcome, Failure) and outcome.symbol == "timeout"
+        if timed_out and left_s < entry.timeout_s:
             return _failure("deadline", "The deadline passed.")
         return outcome
 

@@ -62,26 +62,25 @@ class Settler:
                 self._settle(group)
 
     def _settle(self, group: Sequence[Finished]) -> None:
-        """Settle a group; while Postgres is away, keep the answers and try again."""
+        """Settle a group; one that cannot be written at all spares the others."""
+        if not self._try(group):
+            for each in group:
+                self._try([each])
+        self._settled(group)
+
+    def _try(self, group: Sequence[Finished]) -> bool:
+        """Settle; while Postgres is away, keep the answers and try again. False: it is refused."""
         pause_s = RETRY_FIRST_S
         while True:
             try:
                 settle(self._gateway, group)
-                break
-            except Exception as error:  # noqa: BLE001  the settler must outlive whatever it is handed
+            except Exception as error:  # the settler must outlive whatever it is handed
                 if as_unavailable(error) is None:
-                    self._one_by_one(group)
-                    break
+                    # Its lease lapses and the job is tried again; three such rounds end it.
+                    log.exception("settler.refused jobs=%s", [each.job.id for each in group])
+                    return False
                 log.warning("settler.waits jobs=%d error=%s", len(group), type(error).__name__)
                 time.sleep(pause_s)
                 pause_s = min(RETRY_MAX_S, pause_s * 2)
-        self._settled(group)
-
-    def _one_by_one(self, group: Sequence[Finished]) -> None:
-        """Settle each alone, so that one that cannot be written spares the others."""
-        for each in group:
-            try:
-                settle(self._gateway, [each])
-            except Exception:
-                # Its lease lapses and the job is tried again; three such rounds end it.
-                log.exception("settler.refused job=%s attempt=%d", each.job.id, each.job.attempt)
+            else:
+                return True

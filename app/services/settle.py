@@ -19,11 +19,11 @@ from app.domain.errors import (
 from app.domain.hold import Capture, HoldState, capture
 from app.domain.job import FINAL, JobState, Lane, Reason
 from app.domain.pricing import Usage, cost
+from app.domain.settlement import Settlement
 from app.gateway import Gateway
 from app.services.start import Started
 from app.store import money, queue, settlements
 from app.store.engine import again, statement, transaction
-from app.store.settlements import Settlement
 
 MESSAGE_CHARACTERS_MAX: Final = 1_000
 

@@ -1,12 +1,30 @@
-"""Leases of jobs in flight: extended together, checked together."""
+"""Leases of jobs in flight, extended and checked together; and the one lease to lead."""
 
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import Connection, Double, Integer, Text, and_, bindparam, func, select, update
+from sqlalchemy import (
+    Connection,
+    Double,
+    Engine,
+    Integer,
+    Text,
+    and_,
+    bindparam,
+    func,
+    select,
+    text,
+    update,
+)
 
 from app.store.prepared import Prepared, arrays, rows, seconds
 from app.store.tables import IS_RUNNING, jobs
+
+Session = Connection
+"""The connection whose life is the lead's life."""
+
+LEADER_LOCK: Final = 0x6275_7362_0001
+"""Key of the session-level advisory lock the leading keeper holds."""
 
 
 def extend(conn: Connection, in_flight: Sequence[tuple[str, int]], lease_s: float) -> set[str]:
@@ -22,6 +40,30 @@ def extend(conn: Connection, in_flight: Sequence[tuple[str, int]], lease_s: floa
 def to_cancel(conn: Connection, worker_id: str) -> list[str]:
     """Return the jobs this worker runs that somebody wants cancelled."""
     return [row.id for row in _TO_CANCEL(conn, worker_id=worker_id)]
+
+
+def take_lead(engine: Engine) -> Session | None:
+    """Return a connection that holds the lead, or None when another process has it."""
+    conn = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+    won = False
+    try:
+        query = text("SELECT pg_try_advisory_lock(:key)")
+        won = bool(conn.execute(query, {"key": LEADER_LOCK}).scalar())
+    finally:
+        if not won:
+            conn.close()
+    return conn if won else None
+
+
+def confirm_lead(conn: Session) -> None:
+    """Raise DBAPIError when the connection, and with it the lead, is gone."""
+    conn.execute(text("SELECT 1"))
+
+
+def drop_lead(conn: Session) -> None:
+    """End the lead: the lock belongs to the session, so the session must end with it."""
+    conn.invalidate()
+    conn.close()
 
 
 def _in_flight() -> tuple[Prepared, Prepared]:

@@ -11,9 +11,7 @@ from sqlalchemy import (
     Integer,
     Select,
     Text,
-    and_,
     case,
-    delete,
     func,
     literal_column,
     or_,
@@ -24,7 +22,7 @@ from sqlalchemy import (
 from app.domain.attempt import AttemptState
 from app.domain.job import JobState, Lane
 from app.store.prepared import Prepared, arrays, rows, seconds
-from app.store.tables import IS_RUNNABLE, IS_RUNNING, attempts, idempotency_keys, job_payloads, jobs
+from app.store.tables import IS_RUNNABLE, IS_RUNNING, attempts, jobs
 
 WORKER_DEATHS_MAX: Final = 3
 """A job that took this many workers with it is poison and fails."""
@@ -187,36 +185,6 @@ def end_cancelled(conn: Connection, job_ids: Sequence[str]) -> list[str]:
         .returning(jobs.c.id)
     )
     return [row.id for row in result]
-
-
-def purge(conn: Connection, *, payload_s: float, idempotency_s: float, limit: int) -> int:
-    """Delete up to `limit` old bodies and idempotency keys of each kind; return how many."""
-    old = (
-        select(job_payloads.c.job_id, job_payloads.c.kind)
-        .join(jobs, jobs.c.id == job_payloads.c.job_id)
-        .where(job_payloads.c.created_at < func.now() - seconds(payload_s))
-        .where(jobs.c.finished_at.is_not(None))
-        .limit(_at_most(limit))
-        .cte("old")
-        .prefix_with("MATERIALIZED")
-    )
-    bodies = delete(job_payloads).where(
-        and_(job_payloads.c.job_id == old.c.job_id, job_payloads.c.kind == old.c.kind)
-    )
-    expired = (
-        select(idempotency_keys.c.key_id, idempotency_keys.c.idempotency_key)
-        .where(idempotency_keys.c.created_at < func.now() - seconds(idempotency_s))
-        .limit(_at_most(limit))
-        .cte("old")
-        .prefix_with("MATERIALIZED")
-    )
-    keys = delete(idempotency_keys).where(
-        and_(
-            idempotency_keys.c.key_id == expired.c.key_id,
-            idempotency_keys.c.idempotency_key == expired.c.idempotency_key,
-        )
-    )
-    return conn.execute(bodies).rowcount + conn.execute(keys).rowcount
 
 
 def _count(conn: Connection, query: Select[Any], most: int) -> int:

@@ -1,7 +1,6 @@
 """T3: what came of attempts, written for many jobs in one fenced statement."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -22,9 +21,8 @@ from sqlalchemy import (
 )
 
 from app.domain.attempt import AttemptState
-from app.domain.hold import Capture, HoldState
-from app.domain.job import FINAL, JobState
-from app.domain.pricing import Usage
+from app.domain.job import FINAL
+from app.domain.settlement import Settlement
 from app.store.prepared import Prepared, arrays, bodies, body, milliseconds, rows
 from app.store.tables import (
     IS_OPEN,
@@ -39,34 +37,6 @@ from app.store.tables import (
 
 REVENUE: Final = "platform:revenue"
 """The book that captures credit. An account's own book is called by its id."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settlement:
-    """What becomes of one attempt and its job. `captures` close the hold of a final state.
-
-    `counted` is False for a call that was given back unused; `retry_ms` is when a job that is not
-    final runs again.
-    """
-
-    job_id: str
-    attempt: int
-    state: JobState
-    attempt_state: AttemptState
-    reason: str | None = None
-    failure: str | None = None
-    attempt_status_code: int | None = None
-    counted: bool = True
-    retry_ms: float = 0
-    status_code: int | None = None
-    error_code: str | None = None
-    error_message: str | None = None
-    usage: Usage | None = None
-    cost_nanos: int | None = None
-    hold_state: HoldState = HoldState.OPEN
-    captures: tuple[Capture, ...] = ()
-    transfer_ids: tuple[str, ...] = ()
-    result: bytes | None = None
 
 
 def is_one_statement(settlements: Sequence[Settlement]) -> bool:

@@ -14,7 +14,7 @@ from app.services.settle import Finished
 from app.services.start import Started, start
 from tests.factories import WORKER, Customer, answer, failure, make_draft, submit
 from tests.services.book import COST_NANOS, money, standing, states
-from tests.services.faults import answer_lost, away, counted
+from tests.services.faults import answer_lost, away, counted, cut
 from tests.simulator.running import eventually
 from workers.settler import Settler
 
@@ -124,6 +124,22 @@ def test_one_that_cannot_be_written_spares_the_others(
     assert desk.heard(7)
     good = [job for job in jobs if job.id != jobs[3].id]
     assert [standing(gateway, job.id)[0] for job in good] == ["succeeded"] * 6
+
+
+def test_an_outage_beside_one_that_cannot_be_written(
+    gateway: Gateway, open_another: Open, customer: Customer
+) -> None:
+    """When the connection dies while a broken group is settled singly, no answer is dropped."""
+    good, bad = _started(gateway, customer, 2)
+    settled: list[Finished] = []
+    settler = Settler(gateway, settled.extend)
+    settler.put(Finished(job=good, outcome=answer()))
+    settler.put(Finished(job=bad, outcome=replace(answer(), usage=TOO_MANY)))
+    with cut(gateway, open_another(), before=1):
+        settler.open()
+        settler.close()
+    assert len(settled) == 2
+    assert standing(gateway, good.id) == ("succeeded", None, 1)
 
 
 def test_every_slot_is_given_back(gateway: Gateway, customer: Customer, desk: Desk) -> None:

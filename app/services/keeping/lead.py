@@ -3,7 +3,7 @@
 from sqlalchemy.exc import DBAPIError
 
 from app.gateway import Gateway
-from app.store import leadership
+from app.store import leases
 
 
 class Leadership:
@@ -11,15 +11,15 @@ class Leadership:
 
     def __init__(self, gateway: Gateway) -> None:
         self._engine = gateway.engine
-        self._session: leadership.Session | None = None
+        self._session: leases.Session | None = None
 
     def held(self) -> bool:
         """True when this keeper leads; takes the lead when nobody has it."""
         try:
             if self._session is None:
-                self._session = leadership.take(self._engine)
+                self._session = leases.take_lead(self._engine)
             else:
-                leadership.confirm(self._session)
+                leases.confirm_lead(self._session)
         except DBAPIError:
             self.give_up()
         return self._session is not None
@@ -27,5 +27,5 @@ class Leadership:
     def give_up(self) -> None:
         """Let another one lead."""
         if self._session is not None:
-            leadership.drop(self._session)
+            leases.drop_lead(self._session)
             self._session = None

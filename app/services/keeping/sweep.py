@@ -7,6 +7,7 @@ from prometheus_client import Counter
 from app.domain.job import FINAL, Lane
 from app.gateway import Gateway
 from app.store import money, queue
+from app.store import purge as old
 from app.store.engine import again, statement, transaction
 
 ROWS_MAX: Final = 500
@@ -30,7 +31,7 @@ def sweep(gateway: Gateway) -> int:
 def purge(gateway: Gateway) -> int:
     """Delete bodies and idempotency keys past their age; return how many."""
     with statement(gateway.engine) as conn:
-        return queue.purge(
+        return old.purge(
             conn,
             payload_s=gateway.settings.payload_days * DAY_S,
             idempotency_s=IDEMPOTENCY_S,
