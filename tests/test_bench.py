@@ -56,7 +56,8 @@ def bench(*arguments: str, state_dir: Path | None = None) -> "subprocess.Complet
 
 def test_the_docs_show_every_row_with_its_goal() -> None:
     """The table of docs/benchmarks.md names the rows of the bench, in order, with their goals."""
-    table = re.findall(r"^\| `([a-z-]+)` \| [^|]+ \| ([^|]+?) \|", DOCS.read_text(), re.MULTILINE)
+    goals = DOCS.read_text().partition("## Results")[0]
+    table = re.findall(r"^\| `([a-z-]+)` \| [^|]+ \| ([^|]+?) \|", goals, re.MULTILINE)
     assert table == [(row.name, row.goal) for row in ROWS.values()]
 
 
