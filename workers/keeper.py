@@ -22,7 +22,6 @@ from workers.slots import Slots
 BEATS_PER_LEASE: Final = 3
 CANCEL_LOOK_S: Final = 1.0
 SWEEP_S: Final = 1.0
-LEAD_LOOK_S: Final = 1.0
 PURGE_S: Final = 60.0
 BUSY_TICK_S: Final = 0.05
 IDLE_TICK_S: Final = 0.2
