@@ -60,7 +60,8 @@ class Intake:
             self._changed.notify_all()
         self._slots.close()
         self._feeder.join()
-        self._give_back(Lane.BATCH, self._backlog)
+        left, self._backlog = self._backlog, []
+        self._give_back(Lane.BATCH, left)
 
     def offer(self, lane: Lane, job_ids: Sequence[str]) -> None:
         """Take the ids of a message. Those that find no room for a while go back on the queue."""

@@ -132,7 +132,7 @@ class ProviderUnavailable(BusbarError):
 
 
 class DatabaseUnavailable(BusbarError):
-    """The database cannot be reached; nothing was accepted, send the request again."""
+    """The database cannot be reached; send the request again, with its Idempotency-Key if any."""
 
     code = "database_unavailable"
 

@@ -16,13 +16,13 @@ R = TypeVar("R")
 
 
 class _Caller(Generic[T, R]):
-    __slots__ = ("error", "item", "leads", "result", "turn")
+    __slots__ = ("error", "group", "item", "result", "turn")
 
     def __init__(self, item: T) -> None:
         self.item = item
         self.turn = threading.Lock()
         self.turn.acquire()
-        self.leads = False
+        self.group: list[_Caller[T, R]] = []
         self.result: R | None = None
         self.error: BaseException | None = None
 
@@ -47,21 +47,21 @@ class Gather(Generic[T, R]):
         """Hand in one item and return its result once its group is done."""
         caller: _Caller[T, R] = _Caller(item)
         with self._lock:
-            self._gathered.append(caller)
-            leads, self._busy = not self._busy, True
-        if not leads:
+            if self._busy:
+                self._gathered.append(caller)
+            else:
+                self._busy = True
+                caller.group = [caller]
+        if not caller.group:
             caller.turn.acquire()
-        if leads or caller.leads:
-            self._lead()
+        if caller.group:
+            self._lead(caller.group)
         if caller.error is not None:
             raise caller.error
         return caller.result  # type: ignore[return-value]  # set by _lead for every caller
 
-    def _lead(self) -> None:
-        """Carry one group, which holds this thread's own item, then pass the lead on."""
-        with self._lock:
-            group = self._gathered[: self._most]
-            del self._gathered[: self._most]
+    def _lead(self, group: Sequence[_Caller[T, R]]) -> None:
+        """Carry one group, whose first item is this thread's own, then pass the lead on."""
         try:
             results = self._work([caller.item for caller in group])
             for caller, result in zip(group, results, strict=True):
@@ -69,11 +69,15 @@ class Gather(Generic[T, R]):
         except BaseException as error:  # noqa: BLE001  every caller of the group must hear of it
             for caller in group:
                 caller.error = error
+        self._pass_on()
+        for caller in group[1:]:
+            caller.turn.release()
+
+    def _pass_on(self) -> None:
         with self._lock:
-            self._busy = bool(self._gathered)
-            if self._gathered:
-                self._gathered[0].leads = True
-                self._gathered[0].turn.release()
-        for caller in group:
-            if caller.turn.locked():
-                caller.turn.release()
+            following = self._gathered[: self._most]
+            del self._gathered[: self._most]
+            self._busy = bool(following)
+        if following:
+            following[0].group = following
+            following[0].turn.release()

@@ -48,7 +48,8 @@ def settle(gateway: Gateway, finished: Sequence[Finished]) -> None:
 
     A worker that lost its lease settles nothing: its answers are counted as absorbed.
     """
-    decided = [(each, _decide(gateway, each)) for each in _newest(finished)]
+    newest = _newest(finished)
+    decided = [(each, _decide(gateway, each)) for each in newest]
     group = [settlement for _, settlement in decided]
 
     settled, cancelled = again(lambda: _write(gateway, group))
@@ -67,8 +68,17 @@ def settle(gateway: Gateway, finished: Sequence[Finished]) -> None:
                 and s.job_id not in cancelled
             ],
         )
-    for _, s in decided:
-        if s.job_id in settled:
+    _count(group, settled, cancelled)
+    if len(newest) < len(finished):
+        late = [each for each in finished if not any(each is kept for kept in newest)]
+        _absorbed.inc(sum(isinstance(each.outcome, Answer) for each in late))
+
+
+def _count(group: Sequence[Settlement], settled: set[str], cancelled: Sequence[str]) -> None:
+    for s in group:
+        if s.job_id in cancelled:
+            _settled.labels(JobState.CANCELLED).inc()
+        elif s.job_id in settled:
             _settled.labels(s.state).inc()
         elif s.attempt_state is AttemptState.SUCCEEDED:
             _absorbed.inc()

@@ -17,7 +17,7 @@ from app.store.engine import statement
 
 LOOK_S: Final = 2.0
 LOOK_MAX_S: Final = 15.0
-"""How often a waiter looks at its row by itself, if the wake-up was lost: at first, and later."""
+"""How long a waiter relies on the wake-up before it looks at its row: at first, and at most."""
 
 
 class Waiting:
@@ -63,8 +63,9 @@ class Waiting:
 
     def _pause_s(self) -> float:
         """How long to rely on the wake-up alone; longer the longer nothing came."""
+        pause_s = min(LOOK_S * 1.5**self._looks, LOOK_MAX_S)
         self._looks += 1
-        return min(LOOK_S * 1.5**self._looks, LOOK_MAX_S)
+        return pause_s
 
     def close(self) -> None:
         """Stop listening; harmless when it is done already."""
