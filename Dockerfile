@@ -48,6 +48,7 @@ ENV PATH=/opt/busbar/bin:$PATH \
     PYTHONUNBUFFERED=1
 USER 10001:10001
 WORKDIR /tmp
-EXPOSE 8080
+# The API, and a worker's counters where BUSBAR_METRICS_PORT says so.
+EXPOSE 8080 9100
 # The exec form: the process gets SIGTERM itself, and drains.
 CMD ["busbar", "--help"]

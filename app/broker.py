@@ -6,10 +6,11 @@ and the sweeper rings again. So a failed publish is counted and ignored.
 
 import base64
 import json
+import logging
 import threading
 import uuid
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, TypeVar
 
 import redis
 from prometheus_client import Counter
@@ -25,20 +26,32 @@ RUN_JOBS: Final = "busbar.run_jobs"
 NUDGE_IDS_MAX: Final = 50
 SOCKET_TIMEOUT_S: Final = 2.0
 CONNECTIONS_MAX: Final = 64
-RETRY_PAUSE_S: Final = 0.5
-"""How long a process leaves Redis alone after a failed publish, so that submits stay fast."""
+RETRY_PAUSE_S: Final = 1.0
+"""How long a process leaves Redis alone after a failure before it looks whether it is back."""
+
+log = logging.getLogger("busbar.broker")
 
 _nudges_lost = Counter("busbar_nudges_lost_total", "Messages that could not be published.")
 
+T = TypeVar("T")
+
 
 class Broker:
-    """One process's handle on the bus. Its methods never raise because Redis is away."""
+    """One process's handle on the bus. Its methods never raise because Redis is away.
+
+    Nor do they wait for it: after the first failure they give up at once, and a thread of its own
+    looks now and then whether Redis answers again. One that hangs would otherwise cost everybody a
+    time-out.
+    """
 
     def __init__(self, redis_url: str, *, prefix: str) -> None:
         self.prefix = prefix
         self.redis_url = redis_url
         self.client = connect(redis_url)
         self.results_channel = f"{prefix}results"
+        self._lock = threading.Lock()
+        self._is_away = False
+        self._closed = threading.Event()
 
     def nudge(self, queue: str, job_ids: Sequence[str]) -> bool:
         """Ring for `job_ids` on `queue`; False when Redis could not be told."""
@@ -46,32 +59,60 @@ class Broker:
             _envelope(queue, job_ids[start : start + NUDGE_IDS_MAX])
             for start in range(0, len(job_ids), NUDGE_IDS_MAX)
         ]
-        try:
-            if messages:
-                self.client.lpush(self.prefix + queue, *messages)
-        except redis.RedisError:
+        key = self.prefix + queue
+        if messages and self._ask(lambda: self.client.lpush(key, *messages)) is None:
             _nudges_lost.inc(len(messages))
             return False
         return True
 
     def depth(self, queue: str) -> int | None:
         """Return how many messages wait on `queue`; None when Redis is away."""
-        try:
-            return int(self.client.llen(self.prefix + queue))
-        except redis.RedisError:
-            return None
+        return self._ask(lambda: int(self.client.llen(self.prefix + queue)))
 
     def publish_results(self, job_ids: Sequence[str]) -> None:
         """Wake whoever waits for these jobs, in any process."""
-        try:
-            if job_ids:
-                self.client.publish(self.results_channel, " ".join(job_ids))
-        except redis.RedisError:
+        words = " ".join(job_ids)
+        if words and self._ask(lambda: self.client.publish(self.results_channel, words)) is None:
             _nudges_lost.inc()
 
     def close(self) -> None:
         """Give the connections back."""
+        self._closed.set()
         self.client.close()
+
+    def _ask(self, question: Callable[[], T]) -> T | None:
+        """Return Redis's answer; None when it is away."""
+        if self._is_away:
+            return None
+        try:
+            return question()
+        except redis.RedisError as error:
+            self._leave_alone(error)
+            return None
+
+    def _leave_alone(self, error: redis.RedisError) -> None:
+        with self._lock:
+            if not self._is_away:
+                log.warning("broker.away error=%s", type(error).__name__)
+                threading.Thread(target=self._await, name="broker", daemon=True).start()
+                self._is_away = True
+
+    def _await(self) -> None:
+        """Wait until Redis answers, or until nobody wants to know any more."""
+        try:
+            while not self._closed.wait(RETRY_PAUSE_S) and not self._answers():
+                pass
+        finally:
+            # However this ends: the next one who asks finds out how it stands.
+            self._is_away = False
+
+    def _answers(self) -> bool:
+        # A connection of its own: one that the others use may be closed in the middle of this.
+        try:
+            with connect(self.redis_url) as client:
+                return bool(client.ping())
+        except redis.RedisError:
+            return False
 
 
 class Wakeups:
@@ -82,23 +123,27 @@ class Wakeups:
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
-        self._waiting: dict[str, list[threading.Lock]] = {}
+        self._waiting: dict[str, list[Callable[[], None]]] = {}
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def expect(self, job_id: str) -> threading.Lock:
         """Return a held lock that is released when `job_id` changes; pair it with `forget`."""
-        ring = threading.Lock()
-        ring.acquire()
+        held = threading.Lock()
+        held.acquire()
+        self.watch(job_id, held.release)
+        return held
+
+    def watch(self, job_id: str, ring: Callable[[], None]) -> None:
+        """Call `ring` once, on the listener's thread, when `job_id` changes."""
         with self._lock:
             self._waiting.setdefault(job_id, []).append(ring)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._listen, name="wakeups", daemon=True)
                 self._thread.start()
-        return ring
 
-    def forget(self, job_id: str, ring: threading.Lock) -> None:
-        """Stop waiting."""
+    def forget(self, job_id: str, ring: Callable[[], None]) -> None:
+        """Stop waiting; harmless when the ring has come."""
         with self._lock:
             rings = self._waiting.get(job_id, [])
             if ring in rings:
@@ -111,7 +156,7 @@ class Wakeups:
         with self._lock:
             rings = [ring for job_id in job_ids for ring in self._waiting.pop(job_id, ())]
         for ring in rings:
-            ring.release()
+            ring()
 
     def _listen(self) -> None:
         while True:
@@ -119,6 +164,9 @@ class Wakeups:
                 with connect(self._broker.redis_url, listening=True) as client:
                     self._follow(client)
             except redis.RedisError:
+                threading.Event().wait(RETRY_PAUSE_S)
+            except Exception:  # without the listener nobody here would hear of anything again
+                log.exception("wakeups.broke")
                 threading.Event().wait(RETRY_PAUSE_S)
 
     def _follow(self, client: "redis.Redis") -> None:

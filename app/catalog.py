@@ -12,26 +12,34 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    Strict,
     StringConstraints,
     ValidationError,
 )
 
 from app.domain.errors import CatalogError, Fault
-from app.domain.instrument import Instrument, Provider, Route, Specification
+from app.domain.instrument import Instrument, OnDisconnect, Provider, Route, Specification
+from app.domain.limits.limit import LIMIT_MAX, NO_LIMITS, Limits
 from app.domain.money import parse_dollars
 from app.domain.pricing import Price
 
 CATALOG_BYTES_MAX: Final = 4_000_000
-EXAMPLE: Final = Path(__file__).resolve().parents[1] / "busbar.example.toml"
+EXAMPLE: Final = Path(__file__).resolve().parent / "examples" / "busbar.example.toml"
+"""Part of the package; a test keeps the copy at the root of the repository equal to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalog:
-    """Instruments, providers and routes. Instruments are looked up in any letter case."""
+    """Instruments, providers, routes and limits. Instruments are looked up in any letter case.
+
+    `key_limits` bind each key that has none of its own, `account_limits` each account.
+    """
 
     instruments: Mapping[str, Instrument]
     providers: Mapping[str, Provider]
     routes: Mapping[str, Sequence[Route]]
+    key_limits: Limits = NO_LIMITS
+    account_limits: Limits = NO_LIMITS
 
     def instrument(self, name: str) -> Instrument | None:
         """Return the instrument of that name, or None."""
@@ -126,7 +134,13 @@ def _to_domain(parsed: "_Document") -> Catalog:
         routes.setdefault(name, []).append(
             Route(instrument=name, provider=route.provider, model=route.model)
         )
-    return Catalog(instruments=instruments, providers=providers, routes=routes)
+    return Catalog(
+        instruments=instruments,
+        providers=providers,
+        routes=routes,
+        key_limits=Limits(**parsed.limits.key.model_dump()),
+        account_limits=Limits(**parsed.limits.account.model_dump()),
+    )
 
 
 def _a_price(text: str) -> str:
@@ -144,12 +158,13 @@ class _Entry(BaseModel):
 
 
 class _ProviderEntry(_Entry):
-    protocol: Literal["openai"]
+    protocol: Literal["openai", "anthropic"]
     base_url: _Url
     api_key_env: _Name | None = None
     connect_timeout_s: float = Field(default=5, gt=0, le=60)
     timeout_s: float = Field(default=600, gt=0, le=86_400)
     concurrency: int = Field(default=400, ge=1, le=100_000)
+    on_disconnect: Annotated[OnDisconnect, Strict(strict=False)] = OnDisconnect.DRAIN
 
 
 class _SpecificationEntry(_Entry):
@@ -173,7 +188,22 @@ class _RouteEntry(_Entry):
     model: _Name
 
 
+_Limit = Annotated[int, Field(ge=1, le=LIMIT_MAX)]
+
+
+class _LimitsEntry(_Entry):
+    requests_per_minute: _Limit | None = None
+    tokens_per_minute: _Limit | None = None
+    concurrent_calls: _Limit | None = None
+
+
+class _ScopesEntry(_Entry):
+    key: _LimitsEntry = _LimitsEntry()
+    account: _LimitsEntry = _LimitsEntry()
+
+
 class _Document(_Entry):
     providers: dict[_Name, _ProviderEntry] = Field(min_length=1)
     instruments: dict[_Name, _InstrumentEntry] = Field(min_length=1)
     routes: list[_RouteEntry] = Field(min_length=1)
+    limits: _ScopesEntry = _ScopesEntry()

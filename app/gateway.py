@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from sqlalchemy import Engine
 
 from app import catalog as catalogs
-from app.broker import Broker, Wakeups
+from app.broker import Broker, Wakeups, connect
 from app.catalog import Catalog
 from app.domain.ids import ENTROPY_BYTES, new_id
 from app.settings import Settings
 from app.store.engine import open_engine
+from app.streams.reading import StreamReader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,7 @@ class Gateway:
     engine: Engine
     broker: Broker
     wakeups: Wakeups
+    streams: StreamReader
     catalog: Catalog
     now: Callable[[], datetime]
     entropy: Callable[[int], bytes]
@@ -51,6 +53,11 @@ def open_gateway(settings: Settings, *, name: str) -> Gateway:
         ),
         broker=broker,
         wakeups=Wakeups(broker),
+        streams=StreamReader(
+            broker.client,
+            connect(settings.redis_url, listening=True),
+            prefix=settings.redis_prefix,
+        ),
         catalog=catalogs.load(settings.catalog or catalogs.EXAMPLE),
         now=lambda: datetime.now(UTC),
         entropy=secrets.token_bytes,

@@ -4,16 +4,30 @@ import os
 import socket
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Final, Self
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+PREFIX: Final = "BUSBAR_"
+LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+# An empty variable is one that is not set: some tools know no other way to leave it out.
+_CONFIG: Final = SettingsConfigDict(
+    env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="ignore"
+)
+
+
+def _log_level(text: str) -> str:
+    if text.upper() not in LOG_LEVELS:
+        raise ValueError(f"there is no level {text!r}; use one of {', '.join(LOG_LEVELS)}")
+    return text.upper()
 
 
 class Settings(BaseSettings):
     """What an operator may set; each field is the variable `BUSBAR_` + its name in capitals."""
 
-    model_config = SettingsConfigDict(env_prefix="BUSBAR_", frozen=True, extra="ignore")
+    model_config = _CONFIG
 
     database_url: str = ""
     """SQLAlchemy URL of PostgreSQL (`postgresql+psycopg://…`). Empty: the embedded server."""
@@ -56,7 +70,11 @@ class Settings(BaseSettings):
 
     pool_size: int = Field(default=8, ge=2, le=100)
     """Database connections per process."""
-    log_level: str = "WARNING"
+    metrics_port: int = Field(default=0, ge=0, le=65535)
+    """Where a worker process shows its counters, on `host`; 0: nowhere. The submitter needs none:
+    it shows its own at /metrics."""
+    log_level: Annotated[str, AfterValidator(_log_level)] = "WARNING"
+    """One of LOG_LEVELS, in any letter case."""
     parent_pid: int | None = None
     """Set by a supervisor: stop when this process is gone."""
 
@@ -81,6 +99,20 @@ def child_environment(overrides: Mapping[str, str]) -> dict[str, str]:
     return {**os.environ, **overrides}
 
 
+def secluded_environment(overrides: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment for a child that must not see the operator's settings."""
+    # Settings are read in any letter case, so they are left out in any.
+    others = {
+        name: text for name, text in os.environ.items() if not name.upper().startswith(PREFIX)
+    }
+    return {**others, **overrides}
+
+
+def secluded_settings(*, database_url: str, redis_url: str) -> Settings:
+    """Return settings that are all at their defaults but these, whatever the environment says."""
+    return _SecludedSettings(database_url=database_url, redis_url=redis_url)
+
+
 def host_name() -> str:
     """Return the name workers and logs call this machine by."""
     return socket.gethostname()
@@ -89,13 +121,15 @@ def host_name() -> str:
 class ClientSettings(BaseSettings):
     """What the commands that talk HTTP need to know."""
 
-    model_config = SettingsConfigDict(env_prefix="BUSBAR_", frozen=True, extra="ignore")
+    model_config = _CONFIG
 
     base_url: str = ""
     """Where the gateway answers. Empty: what `busbar up` wrote, or the default port here."""
     key: SecretStr | None = None
     """The API key. Unset: the one `busbar up` wrote."""
     state_dir: Path = Path(".busbar")
+    parent_pid: int | None = None
+    """Set by the demo: stop when this process is gone."""
 
 
 def export(settings: Settings) -> None:
@@ -108,7 +142,23 @@ def invalid(error: ValueError) -> str | None:
     """Return one sentence that names each variable at fault; None when these are not settings."""
     if not isinstance(error, ValidationError) or "Settings" not in error.title:
         return None
-    return "; ".join(
-        f"BUSBAR_{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}"
-        for fault in error.errors()
-    )
+    return "; ".join(_sentence(fault["loc"], fault["msg"]) for fault in error.errors())
+
+
+def _sentence(loc: tuple[int | str, ...], message: str) -> str:
+    said = message.removeprefix("Value error, ")
+    # What is wrong between several variables names them itself.
+    return f"{PREFIX}{loc[0]}".upper() + f": {said}" if loc else said
+
+
+class _SecludedSettings(Settings):
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003  the names are pydantic's
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)

@@ -27,6 +27,9 @@ SPARE_FILES: Final = 64  # beside the connections
 READ_BYTES: Final = 65_536
 SAMPLE_CHARS: Final = 400
 LENGTH: Final = b"content-length:"
+EVENT: Final = b"data: "
+DONE: Final = b"data: [DONE]"
+LAST_CHUNK: Final = b"\r\n0\r\n\r\n"
 
 
 class LoadFailed(Exception):
@@ -38,7 +41,8 @@ class Plan:
     """What to send: `connections` keep-alive ones, each with one request under way at a time.
 
     The warm-up and the measured part each end after so many requests or so many seconds,
-    whichever is first; None is no limit.
+    whichever is first; None is no limit. The answers of a `stream` are chunked, and also timed to
+    their first event.
     """
 
     port: int
@@ -49,6 +53,7 @@ class Plan:
     warm_s: float | None = None
     requests: int | None = None
     seconds: float | None = None
+    stream: bool = False
 
     def line(self) -> str:
         """Return the plan as the line of JSON that the generator takes."""
@@ -63,6 +68,8 @@ class Outcome:
     seconds: float
     p50_ms: float
     p99_ms: float
+    first_p50_ms: float
+    first_p99_ms: float
     statuses: dict[str, int]
     sample: str
     """The beginning of the first answer that had another status than the plan wants."""
@@ -100,6 +107,7 @@ def run(plan: Plan) -> Outcome:
     load.phase(plan.warm_requests, plan.warm_s)
     say({"measuring": True})
     began = perf_counter()
+    load.firsts.clear()
     times = load.phase(plan.requests, plan.seconds)
     seconds = perf_counter() - began
     load.phase(0, SILENCE_S)
@@ -112,6 +120,8 @@ def run(plan: Plan) -> Outcome:
         seconds=seconds,
         p50_ms=percentile(times, 50) * 1e3,
         p99_ms=percentile(times, 99) * 1e3,
+        first_p50_ms=percentile(load.firsts, 50) * 1e3,
+        first_p99_ms=percentile(load.firsts, 99) * 1e3,
         statuses=dict(load.statuses),
         sample=load.sample,
     )
@@ -138,9 +148,12 @@ class Load:
         self.busy = 0
         self.statuses: Counter[str] = Counter()
         self.sample = ""
+        self.firsts: list[float] = []
+        """How long each answer took to its first event, or to its end where it has none."""
         self._wanted = str(plan.status)
         self._selector = selectors.DefaultSelector()
-        self._idle = [Connection(plan.port, plan.request) for _ in range(plan.connections)]
+        kind = Streaming if plan.stream else Connection
+        self._idle = [kind(plan.port, plan.request) for _ in range(plan.connections)]
         for connection in self._idle:
             self._selector.register(connection.socket, selectors.EVENT_READ, connection)
 
@@ -165,6 +178,7 @@ class Load:
                 if not connection.receive():
                     continue
                 times.append(connection.took)
+                self.firsts.append(connection.first or connection.took)
                 self._count(connection)
                 if left:
                     left -= 1
@@ -183,7 +197,7 @@ class Load:
 class Connection:
     """One keep-alive connection with at most one request under way."""
 
-    __slots__ = ("_began", "_received", "_request", "answer", "socket", "status", "took")
+    __slots__ = ("_began", "_received", "_request", "answer", "first", "socket", "status", "took")
 
     def __init__(self, port: int, request: bytes) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=CONNECT_S)
@@ -191,20 +205,20 @@ class Connection:
         self.status = ""
         self.answer = b""
         self.took = 0.0
+        self.first = 0.0
         self._request = request
         self._received = b""
         self._began = 0.0
 
     def send(self) -> None:
         """Send the request."""
+        self.first = 0.0
         self._began = perf_counter()
         self.socket.sendall(self._request)
 
     def receive(self) -> bool:
         """Take what has arrived; True when that completes the answer. Raises LoadFailed."""
-        data = self.socket.recv(READ_BYTES)
-        if not data:
-            raise LoadFailed("the server closed a keep-alive connection")
+        data = self._read()
         if self._received:
             data = self._received + data
         head = data.find(b"\r\n\r\n")
@@ -215,6 +229,32 @@ class Connection:
         self.status = data[9:12].decode("ascii", "replace")
         self.answer = data
         self._received = b""
+        return True
+
+    def _read(self) -> bytes:
+        data = self.socket.recv(READ_BYTES)
+        if not data:
+            raise LoadFailed("the server closed a keep-alive connection")
+        return data
+
+
+class Streaming(Connection):
+    """A connection whose answers come in chunks, each an event or more."""
+
+    __slots__ = ()
+
+    def receive(self) -> bool:
+        """Take what has arrived; True when that completes the answer. Raises LoadFailed."""
+        self._received += self._read()
+        if not self.first and EVENT in self._received:
+            self.first = perf_counter() - self._began
+        if not self._received.endswith(LAST_CHUNK):
+            return False
+        self.took = perf_counter() - self._began
+        self.status = self._received[9:12].decode("ascii", "replace")
+        if DONE not in self._received:
+            self.status = "cut"
+        self.answer, self._received = self._received, b""
         return True
 
 

@@ -80,7 +80,9 @@ def catalog(directory: Path, simulator_port: int, concurrency: int) -> Path:
     return path
 
 
-def simulator(undo: ExitStack, directory: Path, latency_ms: int) -> tuple[Child, int]:
+def simulator(
+    undo: ExitStack, directory: Path, latency_ms: int, chunk_ms: int
+) -> tuple[Child, int]:
     """Start the simulator; return it with its port."""
     port_file = directory / "simulator.port"
     where = ("--host", "127.0.0.1", "--port", "0", "--port-file", str(port_file))
@@ -99,7 +101,9 @@ def simulator(undo: ExitStack, directory: Path, latency_ms: int) -> tuple[Child,
         children=[child],
     )
     port = int(port_file.read_text())
-    faults = json.dumps({"latency": {"kind": "fixed", "ms": latency_ms}}).encode()
+    faults = json.dumps(
+        {"latency": {"kind": "fixed", "ms": latency_ms, "chunk_ms": chunk_ms}}
+    ).encode()
     status, answer = ask(port, "PUT", "/_simulator/faults", faults)
     if status != http.HTTPStatus.OK:
         raise RowFailed(f"the simulator refused its latency: {answer.decode(errors='replace')}")

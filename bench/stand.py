@@ -30,9 +30,15 @@ FINDINGS_SHOWN: Final = 3
 
 @contextmanager
 def open_stand(
-    *, latency_ms: int = 0, concurrency: int = 400, settings: Mapping[str, str] | None = None
+    *,
+    latency_ms: int = 0,
+    chunk_ms: int = 0,
+    concurrency: int = 400,
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator["Stand"]:
     """Open a stand whose simulator answers after `latency_ms`; throw all of it away at the end.
+
+    `chunk_ms` come between the chunks of its streams.
 
     `settings` are variables for the gateway's processes. The servers are durable: a figure without
     fsync would say nothing about money.
@@ -42,7 +48,7 @@ def open_stand(
         stack = undo.enter_context(embedded.open_stack(directory / "state", durable=True))
         assert stack.database_url is not None
         assert stack.redis_url is not None
-        simulator, port = scratch.simulator(undo, directory, latency_ms)
+        simulator, port = scratch.simulator(undo, directory, latency_ms, chunk_ms)
         catalog = scratch.catalog(directory, port, concurrency)
         environment = {
             "BUSBAR_DATABASE_URL": stack.database_url,

@@ -7,7 +7,7 @@ BUSBAR_KEY=bb_live_… python examples/ask.py "Why is the sky blue?"
 import argparse
 import os
 
-from openai import OpenAI
+from openai import APIConnectionError, APIStatusError, OpenAI
 
 parser = argparse.ArgumentParser(description="Ask one question and print the answer.")
 parser.add_argument("question", nargs="?", default="What is a busbar, in one sentence?")
@@ -19,9 +19,14 @@ if not args.key:
     parser.error("no key: set BUSBAR_KEY or give --key (`busbar up` prints one)")
 
 client = OpenAI(base_url=args.base_url, api_key=args.key)
-completion = client.chat.completions.create(
-    model=args.model,
-    messages=[{"role": "user", "content": args.question}],
-    max_tokens=300,
-)
+try:
+    completion = client.chat.completions.create(
+        model=args.model,
+        messages=[{"role": "user", "content": args.question}],
+        max_tokens=300,
+    )
+except APIConnectionError:
+    parser.exit(1, f"{args.base_url} does not answer: is `busbar up` running?\n")
+except APIStatusError as refused:
+    parser.exit(1, f"refused: {refused.message}\n")
 print(completion.choices[0].message.content)

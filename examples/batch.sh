@@ -2,8 +2,8 @@
 # Run a file of prompts as one batch: progress on stderr, answers in input order in results.jsonl.
 # Interrupted? Start it again: it resumes, and submits nothing twice.
 #
-#   BUSBAR_KEY=bb_live_… examples/batch.sh
+#   examples/batch.sh                              beside `./dev up`, whose key it finds by itself
+#   BUSBAR_KEY=bb_live_… examples/batch.sh --base-url https://…          for any other gateway
 set -eu
-: "${BUSBAR_KEY:?set it to the key that 'busbar up' printed}"
 cd "$(dirname "$0")/.."
-exec busbar run examples/prompts.jsonl --model text-standard --out results.jsonl "$@"
+exec ./dev busbar run examples/prompts.jsonl --model text-standard --out results.jsonl "$@"

@@ -16,9 +16,10 @@ LOCK_TIMEOUT: Final = "3s"
 
 def run(connection: Connection) -> None:
     """Bring the database of `connection` to the wanted revision."""
+    # In this order: whoever comes second waits as long as the first one works.
+    connection.execute(text("SET statement_timeout = 0"))
     connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
     connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
-    connection.execute(text("SET statement_timeout = 0"))
     connection.commit()
     context.configure(
         connection=connection,
@@ -33,6 +34,9 @@ def run(connection: Connection) -> None:
     finally:
         connection.rollback()
         connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": MIGRATION_LOCK})
+        # The connection goes back to a pool.
+        connection.execute(text("RESET statement_timeout"))
+        connection.execute(text("RESET lock_timeout"))
         connection.commit()
 
 

@@ -17,6 +17,7 @@ from app.services.settle import Finished, settle
 from app.services.start import Started, start
 from app.services.submit import Submission, Submitted, submitter
 from app.services.wait import reader
+from app.wire.surface import CHAT
 
 WORKER = "tests:1:worker_1"
 
@@ -67,6 +68,7 @@ def make_draft(
     return draft(
         gateway,
         customer.caller,
+        CHAT,
         content,
         raw=raw,
         lane=lane,

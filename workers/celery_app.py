@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from celery import Celery, signals
 from kombu.entity import Queue
+from prometheus_client import start_http_server
 
 from app import broker
 from app.gateway import open_gateway
@@ -67,15 +68,20 @@ def build(settings: Settings, *, queues: tuple[str, ...], heartbeat_file: Path |
         worker_enable_prefetch_count_reduction=False,
         worker_hijack_root_logger=False,
     )
-    _connect_signals(settings, heartbeat_file)
+    _connect_signals(settings, queues, heartbeat_file)
     return app
 
 
 def run(settings: Settings, *, queues: tuple[str, ...], heartbeat_file: Path | None = None) -> None:
-    """Run one worker process until SIGTERM or SIGINT; both drain it."""
+    """Run one worker process until SIGTERM or SIGINT; both drain it.
+
+    Its counters are shown on the metrics port until its end. Raises OSError when that is taken.
+    """
     logging.basicConfig(
         level=settings.log_level, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s"
     )
+    if settings.metrics_port:
+        start_http_server(settings.metrics_port, addr=settings.host)
     app = build(settings, queues=queues, heartbeat_file=heartbeat_file)
     app.worker_main(
         [
@@ -91,12 +97,15 @@ def run(settings: Settings, *, queues: tuple[str, ...], heartbeat_file: Path | N
     )
 
 
-def _connect_signals(settings: Settings, heartbeat_file: Path | None) -> None:
+def _connect_signals(
+    settings: Settings, queues: tuple[str, ...], heartbeat_file: Path | None
+) -> None:
     # Celery keeps weak references to receivers; weak=False keeps these alive.
     @signals.worker_init.connect(weak=False)  # type: ignore[untyped-decorator]
     def _open(**_: Any) -> None:
         global _worker  # noqa: PLW0603  Celery has no place of its own for what a process holds
-        _worker = Worker(open_gateway(settings, name="worker"), heartbeat_file=heartbeat_file)
+        gateway = open_gateway(settings, name="worker")
+        _worker = Worker(gateway, queues=queues, heartbeat_file=heartbeat_file)
         _worker.open()
         calm_collector()
         # A second Ctrl-C must not cut the drain short: kill -9 is there for that.

@@ -8,19 +8,23 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
 import aiohttp
 import uvloop
 
-from app.domain.attempt import Failure, FailureKind, Interrupted, Outcome
+from app.domain.attempt import Answer, Failure, FailureKind, Interrupted, Outcome
+from app.domain.dialect import OF_ENDPOINT
+from app.domain.instrument import OnDisconnect
 from app.gateway import Gateway
 from app.providers.base import Call
 from app.providers.registry import open_providers
 from app.services.settle import Finished
 from app.services.start import Started
 from app.settings import provider_key
+from app.streams.writing import LiveStream, StreamWriter
 
 DNS_CACHE_S: Final = 30
 KEEPALIVE_S: Final = 30
@@ -28,13 +32,24 @@ KEEPALIVE_S: Final = 30
 log = logging.getLogger("busbar.engine")
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A call this process holds, and where its frames go if it is a stream."""
+
+    job: Started
+    task: "asyncio.Task[Outcome]"
+    live: LiveStream | None
+
+
 class Engine:
     """Holds calls; `finish` hears of each one that is over, on the engine's own thread."""
 
     def __init__(self, gateway: Gateway, finish: Callable[[Finished], None]) -> None:
+        self._settings = gateway.settings
+        self._now = gateway.now
         self._entries = gateway.catalog.providers
         self._finish = finish
-        self._calls: dict[tuple[str, int], tuple[Started, asyncio.Task[Outcome]]] = {}
+        self._calls: dict[tuple[str, int], _Held] = {}
         self._cancelled: set[str] = set()
         self._loop = uvloop.new_event_loop()
         self._ready = threading.Event()
@@ -53,6 +68,11 @@ class Engine:
     def cancel(self, job_ids: Sequence[str]) -> None:
         """End the calls of cancelled jobs; each is still settled."""
         self._loop.call_soon_threadsafe(self._end, tuple(job_ids), self._cancelled)
+
+    def leave(self, job_ids: Sequence[str]) -> None:
+        """The clients of these jobs are gone: do with each call what its provider's entry says."""
+        if job_ids:
+            self._loop.call_soon_threadsafe(self._leave, frozenset(job_ids))
 
     def drop(self, job_ids: Sequence[str]) -> None:
         """End the calls of jobs that belong to another worker now."""
@@ -93,27 +113,44 @@ class Engine:
             self._gates = {
                 name: asyncio.Semaphore(entry.concurrency) for name, entry in self._entries.items()
             }
+            self._streams = StreamWriter(
+                self._settings.redis_url, prefix=self._settings.redis_prefix
+            )
             self._ready.set()
             await self._stopped.wait()
+            await self._streams.close()
 
     def _launch(self, jobs: Sequence[Started]) -> None:
         for job in jobs:
-            task = self._loop.create_task(self._call(job))
-            self._calls[job.id, job.attempt] = (job, task)
-            task.add_done_callback(partial(self._over, job))
+            live = self._streams.begin(job.id, job.attempt) if job.stream else None
+            task = self._loop.create_task(self._call(job, live))
+            held = self._calls[job.id, job.attempt] = _Held(job, task, live)
+            task.add_done_callback(partial(self._over, held))
 
     def _end(self, job_ids: Sequence[str], marked: set[str]) -> None:
         wanted = set(job_ids)
-        for job, task in list(self._calls.values()):
-            if job.id in wanted:
-                marked.add(job.id)
-                task.cancel()
+        for held in list(self._calls.values()):
+            if held.job.id in wanted:
+                marked.add(held.job.id)
+                held.task.cancel()
 
-    def _over(self, job: Started, task: "asyncio.Task[Outcome]") -> None:
+    def _leave(self, job_ids: frozenset[str]) -> None:
+        for held in list(self._calls.values()):
+            policy = self._entries[held.job.route.provider].on_disconnect
+            if held.job.id not in job_ids or policy is OnDisconnect.DRAIN:
+                continue
+            if held.live is not None:
+                held.live.cut_short = policy is OnDisconnect.ESTIMATE
+            self._cancelled.add(held.job.id)
+            held.task.cancel()
+
+    def _over(self, held: _Held, task: "asyncio.Task[Outcome]") -> None:
         """Report how a call ended, also one that was cancelled before it began."""
+        job = held.job
         outcome: Outcome
         if task.cancelled():
-            outcome = Interrupted(cancelled=job.id in self._cancelled)
+            begun = held.live is not None and held.live.sent > 0
+            outcome = Interrupted(cancelled=job.id in self._cancelled, begun=begun)
         elif (error := task.exception()) is not None:
             log.error("engine.call_broke job=%s attempt=%d", job.id, job.attempt, exc_info=error)
             outcome = _failure("internal", "The gateway's own fault.")
@@ -123,7 +160,7 @@ class Engine:
         self._calls.pop((job.id, job.attempt), None)
         self._finish(Finished(job=job, outcome=outcome))
 
-    async def _call(self, job: Started) -> Outcome:
+    async def _call(self, job: Started, live: LiveStream | None) -> Outcome:
         """Make the call within the provider's time and what the job has left."""
         entry, gate = self._entries[job.route.provider], self._gates[job.route.provider]
         ends = self._loop.time() + job.left_s
@@ -137,18 +174,13 @@ class Engine:
             await gate.acquire()
         try:
             left_s = ends - self._loop.time()
-            outcome = await self._providers[entry.name].complete(
-                Call(
-                    job_id=job.id,
-                    attempt=job.attempt,
-                    instrument=job.instrument,
-                    model=job.route.model,
-                    request=job.request,
-                    input_tokens_max=job.input_tokens_max,
-                    output_tokens_max=job.output_tokens_max,
-                    timeout_s=min(entry.timeout_s, left_s),
-                )
+            call = _call_of(
+                job, created=int(self._now().timestamp()), timeout_s=min(entry.timeout_s, left_s)
             )
+            if live is None:
+                outcome = await self._providers[entry.name].complete(call)
+            else:
+                outcome = await self._stream(call, entry.name, live)
         finally:
             gate.release()
         timed_out = isinstance(outcome, Failure) and outcome.symbol == "timeout"
@@ -156,8 +188,19 @@ class Engine:
             return _failure("deadline", "The deadline passed.")
         return outcome
 
+    async def _stream(self, call: Call, provider: str, live: LiveStream) -> Answer | Failure:
+        """Make a call whose frames go out as they come; once some went, no other may follow."""
+        if call.attempt > 1 and await self._streams.has_begun(call.job_id):
+            return replace(_failure("stream_interrupted", "Its worker was lost."), begun=True)
+        outcome = await self._providers[provider].stream(call, live)
+        if isinstance(outcome, Answer):
+            await live.end()
+        elif live.sent:
+            return replace(outcome, begun=True)
+        return outcome
+
     async def _drain(self, grace_s: float) -> int:
-        tasks = [task for _, task in self._calls.values()]
+        tasks = [held.task for held in self._calls.values()]
         if tasks:
             await asyncio.wait(tasks, timeout=grace_s)
         left = [task for task in tasks if not task.done()]
@@ -166,6 +209,22 @@ class Engine:
         if left:
             await asyncio.wait(left)
         return len(left)
+
+
+def _call_of(job: Started, *, created: int, timeout_s: float) -> Call:
+    return Call(
+        job_id=job.id,
+        attempt=job.attempt,
+        dialect=OF_ENDPOINT[job.endpoint],
+        instrument=job.instrument,
+        model=job.route.model,
+        request=job.request,
+        betas=job.betas,
+        created=created,
+        input_tokens_max=job.input_tokens_max,
+        output_tokens_max=job.output_tokens_max,
+        timeout_s=timeout_s,
+    )
 
 
 def _failure(symbol: str, message: str) -> Failure:

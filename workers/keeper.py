@@ -14,17 +14,20 @@ from app.gateway import Gateway
 from app.services.keeping import lease
 from app.services.keeping.dispatch import dispatch
 from app.services.keeping.lead import Leadership
-from app.services.keeping.sweep import purge, sweep
+from app.services.keeping.sweep import sweep
 from workers.engine import Engine
 from workers.intake import Intake
 from workers.slots import Slots
 
 BEATS_PER_LEASE: Final = 3
-CANCEL_LOOK_S: Final = 1.0
+LOOK_S: Final = 1.0
 SWEEP_S: Final = 1.0
-PURGE_S: Final = 60.0
+TOUCH_S: Final = 1.0
 BUSY_TICK_S: Final = 0.05
 IDLE_TICK_S: Final = 0.2
+STUMBLE_TICK_S: Final = 1.0
+"""The longest pause after turns that failed one after the other."""
+FOLDER_MODE: Final = 0o700
 
 log = logging.getLogger("busbar.keeper")
 
@@ -37,6 +40,7 @@ class Keeper:
         gateway: Gateway,
         *,
         worker_id: str,
+        lanes: Sequence[Lane],
         held: Callable[[], Sequence[tuple[str, int]]],
         engine: Engine,
         intake: Intake,
@@ -45,12 +49,16 @@ class Keeper:
     ) -> None:
         self._gateway = gateway
         self._worker_id = worker_id
+        self._lanes = lanes
         self._held = held
         self._engine = engine
         self._intake = intake
         self._slots = slots
-        self._heartbeat_file = heartbeat_file
+        self._heartbeat = _Heartbeat(heartbeat_file)
         self._leadership = Leadership(gateway)
+        self._leads = False
+        self._beat = _Every(gateway.settings.lease_s / BEATS_PER_LEASE)
+        self._look, self._sweep = _Every(LOOK_S), _Every(SWEEP_S)
         self._stopping = threading.Event()
         self._draining = threading.Event()
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
@@ -69,79 +77,112 @@ class Keeper:
         self._thread.join()
 
     def _run(self) -> None:
-        beat = _Every(self._gateway.settings.lease_s / BEATS_PER_LEASE)
-        look, lead, tidy = _Every(CANCEL_LOOK_S), _Every(SWEEP_S), _Every(PURGE_S)
         tick_s = IDLE_TICK_S
         while not self._stopping.wait(tick_s):
-            moved = 0
             try:
-                if beat.due():
-                    self._beat()
-                if look.due():
-                    self._engine.cancel(lease.to_cancel(self._gateway, self._worker_id))
-                    moved += self._claim_without_redis()
-                    self._touch()
-                moved += self._lead(lead, tidy)
+                moved = self._turn()
+                tick_s = BUSY_TICK_S if moved else min(IDLE_TICK_S, tick_s * 2)
             except SQLAlchemyError as error:
                 log.warning("keeper.waits error=%s", type(error).__name__)
-                self._leadership.give_up()
-                tick_s = IDLE_TICK_S
-                continue
-            tick_s = BUSY_TICK_S if moved else min(IDLE_TICK_S, tick_s * 2)
-        self._leadership.give_up()
+                tick_s = self._stumble(tick_s)
+            except Exception:  # without the keeper leases lapse, and a dead leader would still lead
+                log.exception("keeper.stumbled")
+                tick_s = self._stumble(tick_s)
+        self._give_up_lead()
 
-    def _beat(self) -> None:
-        lost = lease.extend(self._gateway, self._held())
+    def _stumble(self, tick_s: float) -> float:
+        """Let another one lead; return how long to pause. What was due still is."""
+        self._give_up_lead()
+        return min(STUMBLE_TICK_S, max(IDLE_TICK_S, tick_s * 2))
+
+    def _give_up_lead(self) -> None:
+        self._leads = False
+        try:
+            self._leadership.give_up()
+        except Exception:  # the lock is gone with its connection; a keeper must not go with it
+            log.exception("keeper.stumbled")
+
+    def _turn(self) -> int:
+        """Do what is due; return how many jobs were moved."""
+        moved = 0
+        self._heartbeat.show()
+        if self._beat.due():
+            self._extend()
+            self._beat.done()
+            self._heartbeat.show()
+        if self._look.due():
+            cancelled, left = lease.unwanted(self._gateway, self._worker_id)
+            self._engine.cancel(cancelled)
+            self._engine.leave(left)
+            moved += self._claim_without_redis()
+            self._look.done()
+            self._heartbeat.show()
+        return moved + self._lead()
+
+    def _extend(self) -> None:
+        gone = lease.extend(self._gateway, self._held())
+        # What was settled since the look at what is held is gone too, but its call is over.
+        lost = gone.intersection(job_id for job_id, _ in self._engine.in_flight()) if gone else gone
         if lost:
             log.warning("keeper.lost_leases jobs=%d", len(lost))
             self._engine.drop(sorted(lost))
-
-    def _lead(self, lead: "_Every", tidy: "_Every") -> int:
-        if self._draining.is_set():
-            self._leadership.give_up()
-            return 0
-        due = lead.due()
-        if not (self._leading if not due else self._check_lead()):
-            return 0
-        if due:
-            sweep(self._gateway)
-        if tidy.due():
-            purge(self._gateway)
-        return dispatch(self._gateway)
-
-    def _check_lead(self) -> bool:
-        self._leading = self._leadership.held()
-        return self._leading
-
-    _leading = False
 
     def _claim_without_redis(self) -> int:
         """While Redis is away, take due jobs straight from Postgres, as many as there are slots."""
         if self._draining.is_set() or self._gateway.broker.depth(Lane.INTERACTIVE) is not None:
             return 0
         taken = 0
-        for lane in Lane:
+        for lane in self._lanes:
             job_ids = lease.due(self._gateway, lane, self._slots.free)
-            if job_ids:
-                self._intake.offer(lane, job_ids)
-                taken += len(job_ids)
+            taken += self._intake.fetch(lane, job_ids)
         return taken
 
-    def _touch(self) -> None:
-        """Show progress to whoever supervises this process."""
-        if self._heartbeat_file is not None:
-            self._heartbeat_file.touch()
+    def _lead(self) -> int:
+        if self._draining.is_set():
+            self._give_up_lead()
+            return 0
+        if self._sweep.due():
+            self._leads = self._leadership.held()
+            if self._leads:
+                sweep(self._gateway)
+                self._heartbeat.show()
+            self._sweep.done()
+        return dispatch(self._gateway) if self._leads else 0
 
 
 class _Every:
-    """True once per period, on the monotonic clock."""
+    """Due once per period, on the monotonic clock, until it was done."""
 
     def __init__(self, period_s: float) -> None:
         self._period_s = period_s
         self._next = time.monotonic()
 
     def due(self) -> bool:
-        if time.monotonic() < self._next:
-            return False
+        return time.monotonic() >= self._next
+
+    def done(self) -> None:
         self._next = time.monotonic() + self._period_s
-        return True
+
+
+class _Heartbeat:
+    """A file that is touched to show progress to whoever supervises this process."""
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+        self._is_told = False
+        self._every = _Every(TOUCH_S)
+
+    def show(self) -> None:
+        """Touch the file, if it is time to."""
+        if self._file is None or not self._every.due():
+            return
+        self._every.done()
+        try:
+            self._file.parent.mkdir(mode=FOLDER_MODE, exist_ok=True)
+            self._file.touch()
+        except OSError as error:
+            if not self._is_told:
+                log.warning("keeper.no_heartbeat file=%s error=%s", self._file, error.strerror)
+            self._is_told = True
+        else:
+            self._is_told = False

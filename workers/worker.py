@@ -2,9 +2,12 @@
 
 import logging
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
+from app.broker import QUEUES
 from app.domain.job import Lane
 from app.gateway import Gateway
 from app.services.settle import Finished
@@ -16,18 +19,30 @@ from workers.keeper import Keeper
 from workers.settler import Settler
 from workers.slots import Slots
 
+SETTLE_S: Final = 3.0
+"""How long Postgres may be away for answers that came at the very end of a worker's grace."""
+
 log = logging.getLogger("busbar.worker")
 
 
 class Worker:
     """What a Celery worker of ours carries: jobs from their start to their settlement."""
 
-    def __init__(self, gateway: Gateway, *, heartbeat_file: Path | None = None) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        *,
+        queues: Sequence[str] = QUEUES,
+        heartbeat_file: Path | None = None,
+    ) -> None:
         settings = gateway.settings
+        lanes = tuple(lane for lane in Lane if lane in queues)
         self.id = f"{host_name()}:{os.getpid()}:{gateway.new_id('worker')}"
         self._gateway = gateway
         self._held: dict[tuple[str, int], Started] = {}
-        batch_max = max(1, int(settings.slots * (1 - settings.interactive_share)))
+        # A share is kept free for interactive calls where there may be any.
+        share = settings.interactive_share if Lane.INTERACTIVE in lanes else 0.0
+        batch_max = max(1, int(settings.slots * (1 - share)))
         self._slots = Slots(settings.slots, batch_max=batch_max)
         self._settler = Settler(gateway, self._settled)
         self._engine = Engine(gateway, self._settler.put)
@@ -35,6 +50,7 @@ class Worker:
         self._keeper = Keeper(
             gateway,
             worker_id=self.id,
+            lanes=lanes,
             held=lambda: list(self._held),
             engine=self._engine,
             intake=self._intake,
@@ -60,9 +76,10 @@ class Worker:
 
     def drain(self) -> None:
         """Finish what is in flight within the grace, give the rest back, settle, and close."""
+        ends = time.monotonic() + self._gateway.settings.drain_s
         self.stop_claiming()
         given_back = self._engine.drain(self._gateway.settings.drain_s)
-        self._settler.close()
+        self._settler.close(grace_s=max(SETTLE_S, ends - time.monotonic()))
         self._keeper.close()
         self._engine.close()
         self._gateway.close()

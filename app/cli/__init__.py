@@ -7,21 +7,30 @@ Data goes to stdout, progress and errors to stderr. Exit codes: 0 ok, 1 failed, 
 
 import importlib
 from collections.abc import Mapping
-from typing import Any, Final
+from importlib.metadata import version
+from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperGroup
 
-HELP: Final = "Busbar: an open, self-hosted job gateway for LLM completions."
+HELP: Final = """Busbar: an open, self-hosted job gateway for LLM completions.
+
+Begin with `busbar up`, which needs nothing else, or watch `busbar demo`. In production: `migrate`,
+`serve` and `worker`, on servers that BUSBAR_DATABASE_URL and BUSBAR_REDIS_URL name; where one is
+not set, a PostgreSQL or Valkey of its own runs in .busbar for as long as a command needs it.
+BUSBAR_CATALOG names the catalog. Every setting is such a variable.
+
+Exit codes: 0 ok, 1 failed, 2 wrong usage, 4 key refused, 5 some lines failed, 6 out of balance.
+"""
 
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
-    "up": ("app.cli.up", "Everything in one terminal: servers, submitter, workers, simulator."),
+    "up": ("app.cli.up", "Run everything in one terminal, and print a key to use it with."),
     "demo": ("app.cli.demo", "Run real prompts through it, kill a worker, show the money."),
-    "serve": ("app.cli.serve", "Run the submitter (HTTP)."),
-    "worker": ("app.cli.worker", "Run one worker process."),
+    "serve": ("app.cli.serve", "Run the submitter: it answers HTTP."),
+    "worker": ("app.cli.worker", "Run one worker process: it carries the jobs."),
     "migrate": ("app.cli.migrate", "Bring the database schema up to date."),
     "accounts": ("app.cli.accounts", "Create, list and show accounts."),
-    "keys": ("app.cli.keys", "Create, list and revoke API keys."),
+    "keys": ("app.cli.keys", "Create, list, limit and revoke API keys."),
     "deposit": ("app.cli.deposit", "Credit an account."),
     "doctor": (
         "app.cli.doctor",
@@ -59,8 +68,22 @@ app = typer.Typer(
 )
 
 
+def _show_version(wanted: bool) -> None:  # noqa: FBT001  typer calls it so
+    if wanted:
+        print(f"busbar {version('busbar')}")  # noqa: T201  data goes to stdout
+        raise SystemExit(0)
+
+
 @app.callback()
-def _root() -> None:
+def _root(
+    *,
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
     """Hold the commands together."""
 
 

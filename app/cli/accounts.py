@@ -15,16 +15,20 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=T
 
 @app.command()
 def create(
-    name: Annotated[str, typer.Argument(help="A name of your own.")], json: Json = None
+    name: Annotated[str, typer.Argument(help="Whatever you call it; 200 characters at most.")],
+    json: Json = None,
 ) -> None:
-    """Create an account."""
+    """Create an account, which pays for the jobs of its keys.
+
+    Next: `busbar keys create NAME` and `busbar deposit NAME 20`.
+    """
     with connect.gateway("cli") as gateway:
         showing.one({"id": accounts.create_account(gateway, name), "name": name}, wanted=json)
 
 
 @app.command("list")
 def list_(json: Json = None) -> None:
-    """List every account."""
+    """List every account, oldest first."""
     with connect.gateway("cli") as gateway:
         found = accounts.list_accounts(gateway)
         showing.many(
@@ -34,9 +38,13 @@ def list_(json: Json = None) -> None:
 
 @app.command()
 def show(
-    account: Annotated[str, typer.Argument(help="Its name or id.")], json: Json = None
+    account: Annotated[str, typer.Argument(help="Its name or id.")],
+    json: Json = None,
 ) -> None:
-    """Show an account and its balance."""
+    """Show an account and its balance.
+
+    In dollars: what is available, what is held for jobs under way, what was spent.
+    """
     with connect.gateway("cli") as gateway:
         found = accounts.find_account(gateway, account)
         balance = read.balance(gateway, found.id)

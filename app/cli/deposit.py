@@ -18,7 +18,12 @@ def deposit(
     account: Annotated[str, typer.Argument(help="The account's name or id.")],
     amount: Annotated[str, typer.Argument(help="US dollars, like 12.50.")],
     reference: Annotated[
-        str | None, typer.Option(help="Your own mark; the same one credits the account once.")
+        str | None,
+        typer.Option(
+            metavar="TEXT",
+            help="A mark of your own, like an invoice's number: the same one credits the account "
+            "once, however often the command is run.",
+        ),
     ] = None,
     json: Json = None,
 ) -> None:
@@ -30,6 +35,8 @@ def deposit(
         return
     if nanos == 0:
         failing.fail("a deposit must be more than nothing", failing.USAGE)
+    if reference is not None:
+        accounts.check_name(reference, what="reference")
     with connect.gateway("cli") as gateway:
         found = accounts.find_account(gateway, account)
         deposited = fund.deposit(gateway, found.id, nanos, reference=reference)

@@ -1,13 +1,33 @@
-"""`busbar keys`: create, list, revoke."""
+"""`busbar keys`: create, list, limit, revoke."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import Annotated, Final
 
 import typer
 
 from app.cli import connect
-from app.cli.terminal import showing
+from app.cli.terminal import failing, showing
 from app.cli.terminal.showing import Json
+from app.domain.limits.limit import LIMIT_MAX, Limits
 from app.services import accounts
+
+DEFAULT: Final = "default"
+"""What takes a key's own limit away, so that the catalog's holds again."""
+
+NUMBER_DIGITS_MAX: Final = 10
+
+_METAVAR: Final = f"N|{DEFAULT}"
+_Requests = Annotated[
+    str | None, typer.Option(metavar=_METAVAR, help="Requests a minute that it may send.")
+]
+_Tokens = Annotated[
+    str | None,
+    typer.Option(metavar=_METAVAR, help="Tokens a minute, of prompts and wanted answers."),
+]
+_Calls = Annotated[
+    str | None, typer.Option(metavar=_METAVAR, help="Calls and streams open at the same time.")
+]
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
 
@@ -16,12 +36,19 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=T
 def create(
     account: Annotated[str, typer.Argument(help="The account's name or id.")],
     name: Annotated[str, typer.Option(help="What the key is for.")] = "default",
+    requests_per_minute: _Requests = None,
+    tokens_per_minute: _Tokens = None,
+    concurrent_calls: _Calls = None,
     json: Json = None,
 ) -> None:
-    """Create a key. It is shown this once; only its hash is stored."""
+    """Create a key. It is shown this once; only its hash is stored.
+
+    Without limits of its own it has those of the catalog.
+    """
+    limits = Limits(**_changes(requests_per_minute, tokens_per_minute, concurrent_calls))
     with connect.gateway("cli") as gateway:
         found = accounts.find_account(gateway, account)
-        new = accounts.create_key(gateway, found.id, name)
+        new = accounts.create_key(gateway, found.id, name, limits=limits)
         showing.one({"id": new.id, "key": new.key, "account": found.id}, wanted=json)
 
 
@@ -30,7 +57,7 @@ def list_(
     account: Annotated[str | None, typer.Argument(help="Only this account's.")] = None,
     json: Json = None,
 ) -> None:
-    """List keys by what may be shown of them."""
+    """List keys by what may be shown of them; an empty limit is the catalog's."""
     with connect.gateway("cli") as gateway:
         owner = accounts.find_account(gateway, account).id if account else None
         showing.many(
@@ -42,11 +69,33 @@ def list_(
                     "key": key.hint,
                     "created_at": key.created_at,
                     "revoked_at": key.revoked_at,
+                    **asdict(key.limits),
                 }
                 for key in accounts.list_keys(gateway, owner)
             ],
             wanted=json,
         )
+
+
+@app.command()
+def limit(
+    key: Annotated[str, typer.Argument(help="The key's id (key_…).")],
+    requests_per_minute: _Requests = None,
+    tokens_per_minute: _Tokens = None,
+    concurrent_calls: _Calls = None,
+    json: Json = None,
+) -> None:
+    """Set limits of one key, instead of the catalog's; they hold within 30 seconds.
+
+    What is not named stays as it is; `default` goes back to the catalog's.
+    """
+    changes = _changes(requests_per_minute, tokens_per_minute, concurrent_calls)
+    if not changes:
+        names = ", ".join(_option(field.name) for field in fields(Limits))
+        failing.fail(f"nothing to change; name at least one of {names}", failing.USAGE)
+    with connect.gateway("cli") as gateway:
+        limits = accounts.limit_key(gateway, key, changes)
+        showing.one({"id": key, **asdict(limits)}, wanted=json)
 
 
 @app.command()
@@ -57,3 +106,29 @@ def revoke(
     with connect.gateway("cli") as gateway:
         accounts.revoke_key(gateway, key)
         showing.one({"id": key, "revoked": True}, wanted=json)
+
+
+def _changes(
+    requests_per_minute: str | None, tokens_per_minute: str | None, concurrent_calls: str | None
+) -> Mapping[str, int | None]:
+    """Return the limits that were named, by their names; None for those that go back."""
+    told = {
+        "requests_per_minute": requests_per_minute,
+        "tokens_per_minute": tokens_per_minute,
+        "concurrent_calls": concurrent_calls,
+    }
+    return {name: _number(name, text) for name, text in told.items() if text is not None}
+
+
+def _number(name: str, text: str) -> int | None:
+    if text == DEFAULT:
+        return None
+    plain = text.isdecimal() and text.isascii() and len(text) <= NUMBER_DIGITS_MAX
+    if not plain or not 1 <= int(text) <= LIMIT_MAX:
+        message = f"{_option(name)} takes a number from 1 to {LIMIT_MAX}, or `{DEFAULT}`"
+        failing.fail(message, failing.USAGE)
+    return int(text)
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")

@@ -12,24 +12,51 @@ from granian.log import LogLevels
 from granian.server import Server
 
 from app.cli import connect, orphan
-from app.cli.standing.ports import Refused, listening_port
-from app.cli.terminal import failing
+from app.cli.standing.options import PORT_MAX
+from app.cli.standing.ports import PortTaken, Refused, listening_port, url_of
+from app.cli.terminal import failing, missing
 from app.settings import Settings, export
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
+PROCESSES_MAX: Final = 64
 BACKLOG: Final = 2_048
 DRAIN_S: Final = 30
 """How long a stopping process may finish answers it has begun."""
 
 
+Host = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS", help="Address to listen on. [default: BUSBAR_HOST, else 127.0.0.1]"
+    ),
+]
+Port = Annotated[
+    int | None,
+    typer.Option(
+        metavar="PORT",
+        min=0,
+        max=PORT_MAX,
+        help="Port to listen on; 0 takes a free one. [default: BUSBAR_PORT, else 8080]",
+    ),
+]
+WebProcesses = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=1,
+        max=PROCESSES_MAX,
+        help="Submitter processes. [default: BUSBAR_WEB_PROCESSES, else 1]",
+    ),
+]
+
+
 @app.command()
-def serve(
-    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
-    processes: Annotated[int | None, typer.Option(help="Submitter processes.")] = None,
-) -> None:
-    """Run the submitter until SIGTERM or Ctrl-C; answers it has begun are finished."""
+def serve(host: Host = None, port: Port = None, processes: WebProcesses = None) -> None:
+    """Run the submitter, which answers HTTP, until SIGTERM or Ctrl-C.
+
+    Answers it has begun are finished then. Something has to carry the jobs: `busbar worker`.
+    """
     settings = Settings()
     logging.basicConfig(
         level=settings.log_level, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s"
@@ -37,8 +64,11 @@ def serve(
     address, number = host or settings.host, settings.port if port is None else port
     try:
         number = listening_port(address, number, patience_s=0)
+    except PortTaken:
+        failing.fail(f"port {number} is taken; choose another with --port", failing.FAILED)
     except Refused as error:
         failing.fail(str(error), failing.FAILED)
+    missing.warn(settings, missing.NEEDED_ELSEWHERE)
     with connect.served(settings, say=True) as served:
         # Granian's own processes read their settings from the environment, as wsgi.py does.
         export(served)
@@ -58,4 +88,5 @@ def serve(
             respawn_failed_workers=True,
         )
         orphan.watch(settings.parent_pid, signal.SIGTERM)
+        print(f"busbar: listening on {url_of(address, number)}", file=sys.stderr)  # noqa: T201
         server.serve()

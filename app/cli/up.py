@@ -1,9 +1,12 @@
 """`busbar up`: everything in one terminal."""
 
+import signal
 from typing import Final
 
 import typer
 
+from app.catalog import load
+from app.cli import orphan
 from app.cli.standing import options
 from app.cli.standing.house import READY_FILE, stand
 from app.cli.standing.interrupts import Interrupted, Interrupts
@@ -11,7 +14,7 @@ from app.cli.standing.plan import Wishes, own_catalog
 from app.cli.standing.ports import Refused
 from app.cli.standing.processes import GaveUp
 from app.cli.standing.voice import Voice
-from app.cli.terminal import failing
+from app.cli.terminal import failing, missing
 from app.domain.money import parse_dollars
 from app.settings import Settings
 
@@ -51,6 +54,10 @@ def up(
             "the example catalog needs the simulator; name your own with --catalog FILE",
             param_hint="--no-simulator",
         )
+    voice = Voice(quiet=quiet)
+    if chosen is not None:
+        for line in missing.missing_keys(load(chosen)):
+            voice.warn(line)
     place = (state or settings.state_dir).resolve()
     extra = None if ready_file is None else ready_file.resolve()
     wishes = Wishes(
@@ -65,12 +72,13 @@ def up(
         account=account,
         balance_nanos=balance_nanos,
     )
-    _stand(wishes, settings, Voice(quiet=quiet))
+    _stand(wishes, settings, voice)
 
 
 def _stand(wishes: Wishes, settings: Settings, voice: Voice) -> None:
     """Run until a signal comes; say in one line, and in the exit code, how it ended."""
     with Interrupts() as interrupts:
+        orphan.watch(settings.parent_pid, signal.SIGTERM)
         try:
             stand(wishes, settings, interrupts, voice)
         except (Refused, GaveUp) as error:

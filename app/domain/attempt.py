@@ -37,7 +37,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """A provider call that gave no answer; `body` is the provider's error where it may be shown."""
+    """A provider call that gave no answer; `body` is the provider's error where it may be shown.
+
+    `begun`: a part of the answer was sent on already, so that no other attempt may follow.
+    """
 
     kind: FailureKind
     symbol: str
@@ -45,6 +48,7 @@ class Failure:
     status_code: int | None = None
     retry_after_s: float | None = None
     body: bytes | None = None
+    begun: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +56,7 @@ class Interrupted:
     """A call we ended ourselves, because the worker drains or the job was cancelled."""
 
     cancelled: bool
+    begun: bool = False
 
 
 Outcome = Answer | Failure | Interrupted

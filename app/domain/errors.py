@@ -28,10 +28,12 @@ class BusbarError(Exception):
         *,
         param: str | None = None,
         faults: tuple[Fault, ...] = (),
+        retry_after_s: float | None = None,
     ) -> None:
         self.message = message or (type(self).__doc__ or "").partition("\n")[0]
         self.param = param
         self.faults = faults
+        self.retry_after_s = retry_after_s
         super().__init__(self.message)
 
 
@@ -95,6 +97,12 @@ class InsufficientBalance(BusbarError):
     code = "insufficient_balance"
 
 
+class RateLimited(BusbarError):
+    """Too many requests, tokens or concurrent calls for this API key; try again a little later."""
+
+    code = "rate_limit_exceeded"
+
+
 class WaitTimedOut(BusbarError):
     """The job is still running; ask for it by its id, or send the request again to wait on."""
 
@@ -129,6 +137,15 @@ class ProviderUnavailable(BusbarError):
     """No provider could answer this job after all attempts."""
 
     code = "provider_unavailable"
+
+
+class StreamInterrupted(BusbarError):
+    """The answer broke off after a part of it was sent; it is not gone on with, and costs nothing.
+
+    What was sent stays as it is: a second try of the provider would begin another answer.
+    """
+
+    code = "stream_interrupted"
 
 
 class DatabaseUnavailable(BusbarError):

@@ -13,7 +13,6 @@ class HoldState(StrEnum):
     OPEN = "open"
     CAPTURED = "captured"
     RELEASED = "released"
-    EXPIRED = "expired"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

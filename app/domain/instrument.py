@@ -1,6 +1,7 @@
 """What a client can ask for, and who can serve it: plain data of the catalog."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from app.domain.pricing import Price
 
@@ -26,6 +27,18 @@ class Instrument:
     specification: Specification
 
 
+class OnDisconnect(StrEnum):
+    """What becomes of a provider's stream when its client leaves before the end.
+
+    `drain`: it runs to its end and is paid for, and the answer is kept. `estimate`: the call ends;
+    what had come is kept and paid for by an estimate. `free`: the call ends, nobody pays.
+    """
+
+    DRAIN = "drain"
+    ESTIMATE = "estimate"
+    FREE = "free"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
     """An upstream that answers calls. The API key itself is never part of it."""
@@ -37,6 +50,7 @@ class Provider:
     connect_timeout_s: float
     timeout_s: float
     concurrency: int
+    on_disconnect: "OnDisconnect"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,7 +66,12 @@ NEXT: Final[Mapping[JobState, frozenset[JobState]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewJob:
-    """A job before its row exists: what T1 writes."""
+    """A job before its row exists: what T1 writes.
+
+    `stream`: the answer is wanted event by event. `stored`: the client asked to keep it for the
+    stored completions. `betas`: the `anthropic-beta` header, which goes on to a provider of that
+    protocol.
+    """
 
     id: str
     account_id: str
@@ -82,6 +87,9 @@ class NewJob:
     output_tokens_max: int
     fingerprint: bytes | None
     request: bytes
+    stream: bool = False
+    stored: bool = False
+    betas: str | None = None
 
 
 def written(new: NewJob, at: datetime) -> "Job":
@@ -97,6 +105,7 @@ def written(new: NewJob, at: datetime) -> "Job":
         metadata=new.metadata,
         created_at=at,
         deadline_at=at + timedelta(seconds=new.deadline_s),
+        stream=new.stream,
     )
 
 
@@ -131,6 +140,7 @@ class Job:
     status_code: int | None = None
     error: JobError | None = None
     response: bytes | None = None
+    stream: bool = False
 
     @property
     def is_final(self) -> bool:

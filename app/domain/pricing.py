@@ -87,5 +87,12 @@ def _leaves(value: Any) -> Iterable[str | None]:
         yield str(value)
 
 
-_SIZED_PARTS: Final = frozenset({"text", "refusal", "function", "custom", "input_text"})
-"""Part types whose tokens are bounded by the bytes they carry."""
+_SIZED_PARTS: Final = frozenset(
+    {
+        *("text", "refusal", "function", "custom", "input_text", "output_text", "url_citation"),
+        *("thinking", "redacted_thinking"),
+        *("reasoning.text", "reasoning.summary", "reasoning.encrypted"),
+        *("ephemeral",),  # A mark for caches, which clients hang on parts of text.
+    }
+)
+"""Types whose tokens are bounded by the bytes they carry."""

@@ -4,11 +4,13 @@ import errno
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import aiohttp
 
 from app.domain.attempt import Answer, Failure, FailureKind
+from app.domain.dialect import Dialect
+from app.domain.pricing import Usage
 
 RESPONSE_BYTES_MAX: Final = 32_000_000
 """A larger answer is refused, whatever the provider says."""
@@ -21,16 +23,36 @@ TOKENS_MAX: Final = 1_000_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One attempt as an adapter needs it. `request` is the client's body, byte for byte."""
+    """One attempt as an adapter needs it. `request` is the client's body, byte for byte.
+
+    `dialect` is what the client speaks; `betas` is its `anthropic-beta` header. `created` is when
+    the call begins, in Unix seconds, for answers whose upstream does not say it.
+    """
 
     job_id: str
     attempt: int
+    dialect: Dialect
     instrument: str
     model: str
     request: bytes
+    betas: str | None = None
+    created: int = 0
     input_tokens_max: int
     output_tokens_max: int
     timeout_s: float
+
+
+class Live(Protocol):
+    """Where the frames of a stream go. `emit` never waits.
+
+    `cut_short` is set before a call is cancelled whose client has left, when what had come until
+    then shall be its answer.
+    """
+
+    cut_short: bool
+
+    def emit(self, frame: bytes) -> None:
+        """Send one frame on."""
 
 
 class Provider(Protocol):
@@ -38,6 +60,32 @@ class Provider(Protocol):
 
     async def complete(self, call: Call) -> Answer | Failure:
         """Make one call and return its answer, or why there is none."""
+
+    async def stream(self, call: Call, live: Live) -> Answer | Failure:
+        """Make one call, send its frames on as they come, and return the whole answer."""
+
+
+def read_counts(
+    call: Call, *, sent: Any, got: Any, cached: Any, reasoned: Any
+) -> tuple[Usage | None, tuple[str, ...]]:
+    """Return a provider's counts of tokens, or None and a flag when they cannot be believed.
+
+    They are believed up to twice what the request can hold: counters differ, but not by more.
+    """
+    counts = (sent, got, cached, reasoned)
+    if not all(type(count) is int and 0 <= count <= TOKENS_MAX for count in counts):
+        return None, ("usage_invalid",)
+    if sent > 2 * call.input_tokens_max or got > 2 * call.output_tokens_max:
+        return None, ("usage_absurd",)
+    return (
+        Usage(
+            input_tokens=sent,
+            output_tokens=got,
+            cached_tokens=min(cached, sent),
+            reasoning_tokens=min(reasoned, got),
+        ),
+        (),
+    )
 
 
 class TooLarge(Exception):

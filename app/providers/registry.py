@@ -7,10 +7,11 @@ import aiohttp
 from pydantic import SecretStr
 
 from app.domain.instrument import Provider as ProviderEntry
+from app.providers.anthropic import Anthropic
 from app.providers.base import Provider
 from app.providers.openai import OpenAI
 
-ADAPTERS: Final = {"openai": OpenAI}
+ADAPTERS: Final = {"openai": OpenAI, "anthropic": Anthropic}
 
 
 def open_providers(

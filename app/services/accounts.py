@@ -1,14 +1,16 @@
 """Accounts, their keys, and who a key belongs to."""
 
+import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain import apikey
-from app.domain.errors import AccountExists, InvalidKey, NotFound
+from app.domain.errors import AccountExists, InvalidKey, NotFound, OutOfRange
+from app.domain.limits.limit import NO_LIMITS, Limits
 from app.gateway import Gateway
 from app.services.outage import as_unavailable
 from app.store import accounts
@@ -16,17 +18,25 @@ from app.store.accounts import Account, Key
 from app.store.engine import statement, transaction
 
 CACHE_S: Final = 30.0
-"""How long a process believes a key without asking; so a revoked key dies within this time."""
+"""How long a process believes a key without asking.
+
+So a revoked key dies, and a changed limit holds, within this time.
+"""
 
 CACHE_KEYS_MAX: Final = 10_000
+NAME_CHARACTERS_MAX: Final = 200
+
+_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
+"""NUL and halves of surrogate pairs, which no text in PostgreSQL can hold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who makes a request."""
+    """Who makes a request, and the limits that its key has of its own."""
 
     account_id: str
     key_id: str
+    limits: Limits = NO_LIMITS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +48,8 @@ class NewKey:
 
 
 def create_account(gateway: Gateway, name: str) -> str:
-    """Create an account and return its id. Raises AccountExists."""
+    """Create an account and return its id. Raises AccountExists and OutOfRange."""
+    check_name(name)
     account_id = gateway.new_id("acct")
     with transaction(gateway.engine) as conn:
         if not accounts.add_account(conn, account_id, name):
@@ -48,11 +59,28 @@ def create_account(gateway: Gateway, name: str) -> str:
 
 def find_account(gateway: Gateway, name_or_id: str) -> Account:
     """Return the account of that id or name. Raises NotFound."""
-    with statement(gateway.engine) as conn:
-        account = accounts.find_account(conn, name_or_id)
+    account = None
+    if not _UNSTORABLE.search(name_or_id):
+        with statement(gateway.engine) as conn:
+            account = accounts.find_account(conn, name_or_id)
     if account is None:
         raise NotFound(f"No account {name_or_id!r}; `busbar accounts list` shows them all.")
     return account
+
+
+def check_name(name: str, *, what: str = "name") -> None:
+    """Raise OutOfRange unless this can be stored as a name, or as whatever `what` says it is."""
+    if not 1 <= len(name) <= NAME_CHARACTERS_MAX:
+        raise OutOfRange(
+            f"A {what} has 1 to {NAME_CHARACTERS_MAX} characters; this one has {len(name)}.",
+            param=what,
+        )
+    if _UNSTORABLE.search(name):
+        raise OutOfRange(
+            f"A {what} holds no NUL character and no half of a surrogate pair (bytes that are not "
+            "UTF-8 become such halves).",
+            param=what,
+        )
 
 
 def list_accounts(gateway: Gateway) -> Sequence[Account]:
@@ -61,8 +89,11 @@ def list_accounts(gateway: Gateway) -> Sequence[Account]:
         return accounts.list_accounts(conn)
 
 
-def create_key(gateway: Gateway, account_id: str, name: str) -> NewKey:
-    """Create a key for an account; this is the one time it can be read."""
+def create_key(
+    gateway: Gateway, account_id: str, name: str, *, limits: Limits = NO_LIMITS
+) -> NewKey:
+    """Create a key for an account; this is the one time it can be read. Raises OutOfRange."""
+    check_name(name)
     key = apikey.make_key(gateway.entropy(apikey.ENTROPY_BYTES))
     key_id = gateway.new_id("key")
     with transaction(gateway.engine) as conn:
@@ -73,6 +104,7 @@ def create_key(gateway: Gateway, account_id: str, name: str) -> NewKey:
             name=name,
             digest=apikey.digest(key),
             hint=apikey.hint(key),
+            limits=limits,
         )
     return NewKey(id=key_id, key=key)
 
@@ -83,11 +115,24 @@ def list_keys(gateway: Gateway, account_id: str | None) -> Sequence[Key]:
         return accounts.list_keys(conn, account_id)
 
 
+def limit_key(gateway: Gateway, key_id: str, changes: Mapping[str, int | None]) -> Limits:
+    """Set some of a key's own limits and return them all; submitters know within CACHE_S.
+
+    `changes` has names of Limits; None takes a limit away, so that the catalog's holds again.
+    Raises NotFound.
+    """
+    with transaction(gateway.engine) as conn:
+        limits = accounts.set_limits(conn, key_id, changes)
+    if limits is None:
+        raise _no_key(key_id)
+    return limits
+
+
 def revoke_key(gateway: Gateway, key_id: str) -> None:
     """Revoke a key; submitters stop believing it within CACHE_S. Raises NotFound."""
     with transaction(gateway.engine) as conn:
         if not accounts.revoke(conn, key_id):
-            raise NotFound(f"No key {key_id!r}; `busbar keys list` shows them all.")
+            raise _no_key(key_id)
 
 
 def authenticator(gateway: Gateway) -> Callable[[str], Caller]:
@@ -120,4 +165,8 @@ def _look_up(gateway: Gateway, digest: bytes) -> Caller:
         raise as_unavailable(error) or error from error
     if owner is None:
         raise InvalidKey
-    return Caller(account_id=owner[0], key_id=owner[1])
+    return Caller(account_id=owner.account_id, key_id=owner.key_id, limits=owner.limits)
+
+
+def _no_key(key_id: str) -> NotFound:
+    return NotFound(f"No key {key_id!r}; `busbar keys list` shows them all.")

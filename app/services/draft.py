@@ -5,16 +5,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.domain.errors import ModelNotFound, OutOfRange
+from app.domain.instrument import Instrument
 from app.domain.job import Lane, NewJob, OnEmpty
 from app.domain.pricing import input_bound
 from app.gateway import Gateway
 from app.services.accounts import Caller
-from app.wire.openai import chat
+from app.wire.surface import Asked, Surface
 
 
 def draft(
     gateway: Gateway,
     caller: Caller,
+    surface: Surface,
     body: Mapping[str, Any],
     *,
     raw: bytes,
@@ -24,42 +26,50 @@ def draft(
     custom_id: str | None = None,
     metadata: Mapping[str, str] | None = None,
     fingerprint: bytes | None = None,
+    betas: str | None = None,
 ) -> NewJob:
-    """Return the job a chat-completions body asks for; `raw` is what goes to the provider.
+    """Return the job a body of that surface asks for; `raw` is what goes to the provider.
 
     Raises InvalidRequest or OutOfRange for the body, ModelNotFound for its instrument.
     """
-    request = chat.read(body)
-    instrument = gateway.catalog.instrument(request.model)
+    asked = surface.read(body)
+    instrument = gateway.catalog.instrument(asked.model)
     if instrument is None:
-        message = f"The model {request.model!r} does not exist; GET /v1/models lists what does."
+        message = f"The model {asked.model!r} does not exist; GET /v1/models lists what does."
         raise ModelNotFound(message, param="model")
-    output_tokens = request.output_tokens or instrument.output_tokens_default
-    if output_tokens > instrument.output_tokens_max:
-        name = "max_completion_tokens" if request.max_completion_tokens else "max_tokens"
-        limit = instrument.output_tokens_max
-        raise OutOfRange(f"{name}: {instrument.name} gives at most {limit} tokens", param=name)
-    bound = input_bound(
-        chat.prompt(body), chat.extras(body), context_tokens=instrument.context_tokens
-    )
+    bound = input_bound(asked.prompt, asked.extras, context_tokens=instrument.context_tokens)
     return NewJob(
         id=gateway.new_id("job"),
         account_id=caller.account_id,
         key_id=caller.key_id,
         lane=lane,
-        endpoint=chat.ENDPOINT,
+        endpoint=surface.endpoint,
         instrument=instrument.name,
         custom_id=custom_id,
-        metadata=metadata,
+        metadata=asked.metadata if metadata is None else metadata,
         on_empty=on_empty,
         deadline_s=deadline_s or gateway.settings.deadline_s,
         input_tokens_max=min(bound, instrument.context_tokens),
-        output_tokens_max=output_tokens * request.choices,
+        output_tokens_max=_output_tokens(asked, instrument) * asked.choices,
         fingerprint=fingerprint,
         request=raw,
+        stream=asked.stream,
+        stored=asked.stored,
+        betas=betas,
     )
 
 
 def fingerprint(path: str, raw: bytes) -> bytes:
     """Return what tells whether two requests of one key are the same one."""
     return hashlib.sha256(path.encode() + b"\0" + raw).digest()
+
+
+def _output_tokens(asked: Asked, instrument: Instrument) -> int:
+    wanted, limit = (
+        asked.output_tokens or instrument.output_tokens_default,
+        instrument.output_tokens_max,
+    )
+    if wanted > limit and not asked.clamps:
+        name = asked.output_field
+        raise OutOfRange(f"{name}: {instrument.name} gives at most {limit} tokens", param=name)
+    return min(wanted, limit)

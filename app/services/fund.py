@@ -1,10 +1,17 @@
-"""Deposits: credit an account, and wake the jobs that waited for it."""
+"""Deposits: credit an account, then wake the jobs that waited for it."""
+
+import logging
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain.errors import ReferenceReused
 from app.gateway import Gateway
+from app.services.keeping.wake import wake_account
 from app.store import money
 from app.store.engine import again, transaction
 from app.store.money import Deposited
+
+log = logging.getLogger("busbar.fund")
 
 
 def deposit(
@@ -12,6 +19,7 @@ def deposit(
 ) -> Deposited:
     """Credit an account with a lot that never expires; the same reference credits it once.
 
+    The credit is committed by itself: however many jobs wait for it, they cannot make it fail.
     Raises ReferenceReused when the reference was used for another amount.
     """
 
@@ -27,8 +35,17 @@ def deposit(
             )
             if deposited.amount_nanos != amount_nanos:
                 raise ReferenceReused(f"Reference {reference!r} was used for another amount.")
-            if deposited.is_new:
-                money.wake_waiting(conn, account_id)
             return deposited
 
-    return again(write)
+    deposited = again(write)
+    _wake(gateway, account_id)
+    return deposited
+
+
+def _wake(gateway: Gateway, account_id: str) -> None:
+    """Wake the first jobs at once. The money is there: an error now must not say it is not."""
+    try:
+        wake_account(gateway, account_id)
+    except SQLAlchemyError as error:
+        # The keeper looks at every account that has jobs waiting for its balance.
+        log.warning("fund.wakes_later account=%s error=%s", account_id, type(error).__name__)

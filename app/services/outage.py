@@ -20,10 +20,11 @@ def as_unavailable(error: BaseException) -> DatabaseUnavailable | None:
 
 
 def explain(error: BaseException) -> str | None:
-    """Return one sentence for an operator when the database is the trouble; None when it is not."""
+    """Return one sentence for an operator about an error of the database; None for another one."""
     if not isinstance(error, SQLAlchemyError):
         return None
     cause = getattr(error, "orig", None) or error
     if getattr(cause, "sqlstate", None) == UNDEFINED_TABLE:
         return "The database has no tables yet: run `busbar migrate`."
-    return f"The database cannot be used: {str(cause).splitlines()[0]}"
+    trouble = "cannot be used" if as_unavailable(error) else "refuses this"
+    return f"The database {trouble}: {str(cause).splitlines()[0]}"

@@ -15,6 +15,7 @@ from app.domain.errors import (
     JobCancelled,
     ProviderRejected,
     ProviderUnavailable,
+    StreamInterrupted,
 )
 from app.domain.hold import Capture, HoldState, capture
 from app.domain.job import FINAL, JobState, Lane, Reason
@@ -147,6 +148,8 @@ def billed(usage: Usage | None, job: Started) -> int:
 def _interrupt(job: Started, outcome: Interrupted) -> Settlement:
     if outcome.cancelled:
         return _end(job, JobState.CANCELLED, AttemptState.INTERRUPTED, JobCancelled())
+    if outcome.begun:
+        return _end(job, JobState.FAILED, AttemptState.INTERRUPTED, StreamInterrupted())
     return Settlement(
         job_id=job.id,
         attempt=job.attempt,
@@ -166,6 +169,8 @@ def _fail(gateway: Gateway, job: Started, failure: Failure) -> Settlement:
             status=failure.status_code or 400,
             failure=failure,
         )
+    if failure.begun:
+        return _end(job, JobState.FAILED, AttemptState.FAILED, StreamInterrupted(), failure=failure)
     if failure.symbol == "deadline":
         return _end(
             job,

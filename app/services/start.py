@@ -1,24 +1,34 @@
 """T2: lease jobs, hold their money, choose their routes, open their attempts: one transaction."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from app.domain import routing
-from app.domain.errors import DeadlinePassed, InsufficientBalance, ModelNotFound
+from app.domain.errors import BusbarError, DeadlinePassed, InsufficientBalance, NotFound
 from app.domain.hold import Hold
 from app.domain.instrument import Route
 from app.domain.job import JobState, Lane, OnEmpty, Reason
 from app.domain.lots import Lot, Part, draw, drawing_order, held
 from app.domain.pricing import hold_amount
 from app.gateway import Gateway
-from app.store import claims, money, starts
-from app.store.claims import Claimed, History
+from app.store import claims, histories, money, starts
+from app.store.claims import Claimed, Left
 from app.store.engine import again, transaction
+from app.store.histories import History
 from app.store.starts import NewAttempt, Refusal
 
-BALANCE_POLL_S: Final = 30.0
-"""How often a job that waits for its balance looks by itself; a deposit wakes it at once."""
+BALANCE_LOOK_S: Final = 3_600.0
+"""How often a job that waits for its balance looks by itself. The keeper wakes it long before, as
+soon as its account can pay; this is for a price that fell."""
+
+UNKNOWN_FIRST_S: Final = 2.0
+UNKNOWN_MAX_S: Final = 300.0
+"""How long a job waits whose instrument this worker does not know: doubled each time, with jitter.
+While a catalog is rolled out another worker may know it; when it is gone for good, few look."""
+
+log = logging.getLogger("busbar.start")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,14 +48,20 @@ class Started:
     input_tokens_max: int
     output_tokens_max: int
     request: bytes
+    stream: bool = False
+    betas: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Starts:
-    """What came of a group: jobs to call for, and jobs that ended right here."""
+    """What came of a group: jobs to call for, jobs that ended right here, and jobs left for later.
+
+    Those were too heavy to be claimed together; they have been rung for again.
+    """
 
     started: tuple[Started, ...]
     ended: tuple[str, ...]
+    left: tuple[Left, ...] = ()
 
 
 _NO_HISTORY: Final = History(hold=None, failed_routes=())
@@ -53,29 +69,44 @@ _NO_HISTORY: Final = History(hold=None, failed_routes=())
 
 def start(gateway: Gateway, job_ids: Sequence[str], worker_id: str) -> Starts:
     """Start those of `job_ids` that are due and free. Each hold is drawn before its call begins."""
-    return again(lambda: _start(gateway, job_ids, worker_id))
+    came = again(lambda: _start(gateway, job_ids, worker_id))
+    for lane in Lane:
+        gateway.broker.nudge(lane, [job.id for job in came.left if job.lane is lane])
+    return came
 
 
 def _start(gateway: Gateway, job_ids: Sequence[str], worker_id: str) -> Starts:
+    free = _free_instruments(gateway) if len(job_ids) > 1 else ()
     with transaction(gateway.engine) as conn:
-        claimed = claims.claim(conn, job_ids, worker_id, gateway.settings.lease_s)
+        claimed, left = claims.claim(conn, job_ids, worker_id, gateway.settings.lease_s, free=free)
         tried = [job.id for job in claimed if job.attempt > 1]
-        histories = claims.histories(conn, tried) if tried else {}
-        broke = sorted(
-            {job.account_id for job in claimed if histories.get(job.id, _NO_HISTORY).hold is None}
-        )
+        past = histories.of(conn, tried) if tried else {}
+        broke = sorted({j.account_id for j in claimed if past.get(j.id, _NO_HISTORY).hold is None})
         purse = _Purse(starts.lock_lots(conn, broke) if broke else [])
-        started, refusals = _sort(gateway, claimed, histories, purse)
+        started, refusals = _sort(gateway, claimed, past, purse)
         starts.write(
             conn,
-            [job.hold for job in started if histories.get(job.id, _NO_HISTORY).hold is None],
+            [job.hold for job in started if past.get(job.id, _NO_HISTORY).hold is None],
             [_attempt(job) for job in started],
         )
         if refusals:
             starts.refuse(conn, refusals)
             money.release(conn, [r.job_id for r in refusals if r.state is not JobState.WAITING])
+    _tell_unknown(claimed, refusals)
     ended = tuple(r.job_id for r in refusals if r.state is not JobState.WAITING)
-    return Starts(started=tuple(started), ended=ended)
+    return Starts(started=tuple(started), ended=ended, left=tuple(left))
+
+
+def _tell_unknown(claimed: Sequence[Claimed], refusals: Sequence[Refusal]) -> None:
+    put_back = {r.job_id for r in refusals if r.reason is Reason.CAPACITY}
+    if put_back:
+        names = sorted({job.instrument for job in claimed if job.id in put_back})
+        log.warning("start.unknown_instruments jobs=%d names=%s", len(put_back), ",".join(names))
+
+
+def _free_instruments(gateway: Gateway) -> list[str]:
+    instruments = gateway.catalog.instruments.values()
+    return [it.name for it in instruments if not it.price.input_nanos | it.price.output_nanos]
 
 
 def _sort(
@@ -98,16 +129,19 @@ def _sort(
 def _try(gateway: Gateway, job: Claimed, history: History, purse: "_Purse") -> Started | Refusal:
     instrument = gateway.catalog.instrument(job.instrument)
     if job.left_s <= 0:
-        return _end(job, JobState.EXPIRED, DeadlinePassed.code, DeadlinePassed().message, 504)
-    if instrument is None or job.request is None:
-        return _end(job, JobState.FAILED, ModelNotFound.code, ModelNotFound().message, 404)
+        return _end(job, JobState.EXPIRED, DeadlinePassed(), 504)
+    if instrument is None:
+        return _put_back(gateway, job)
     hold = history.hold
     if hold is None:
         nanos = hold_amount(job.input_tokens_max, job.output_tokens_max, instrument.price)
-        parts = purse.draw(job.account_id, job.instrument, nanos)
+        parts = purse.draw(job.account_id, job.instrument, nanos) if job.is_read else None
         if parts is None:
-            return _empty(gateway, job)
+            return _empty(gateway, job, nanos)
         hold = Hold(job_id=job.id, account_id=job.account_id, price=instrument.price, parts=parts)
+    if job.request is None:
+        gone = NotFound("The request's body is gone; send the request again.")
+        return _end(job, JobState.FAILED, gone, 404)
     routes = gateway.catalog.routes[instrument.name]
     return Started(
         id=job.id,
@@ -123,35 +157,47 @@ def _try(gateway: Gateway, job: Claimed, history: History, purse: "_Purse") -> S
         input_tokens_max=job.input_tokens_max,
         output_tokens_max=job.output_tokens_max,
         request=job.request,
+        stream=job.stream,
+        betas=job.betas,
     )
 
 
-def _empty(gateway: Gateway, job: Claimed) -> Refusal:
+def _empty(gateway: Gateway, job: Claimed, nanos: int) -> Refusal:
     if job.on_empty is OnEmpty.FAIL:
-        error = InsufficientBalance()
-        return _end(job, JobState.FAILED, error.code, error.message, 402)
-    jitter = gateway.entropy(1)[0] / 256
+        return _end(job, JobState.FAILED, InsufficientBalance(), 402)
     return Refusal(
         job_id=job.id,
         state=JobState.WAITING,
         reason=Reason.BALANCE,
-        retry_s=BALANCE_POLL_S * (1 + jitter),
-        status_code=None,
-        error_code=None,
-        error_message=None,
+        retry_s=BALANCE_LOOK_S * (1 + _jitter(gateway)),
+        needed_nanos=nanos,
     )
 
 
-def _end(job: Claimed, state: JobState, code: str, message: str, status: int) -> Refusal:
+def _put_back(gateway: Gateway, job: Claimed) -> Refusal:
+    """Leave a job to workers that know its instrument; its deadline ends it if there are none."""
+    delay_s = min(UNKNOWN_MAX_S, UNKNOWN_FIRST_S * float(1 << min(job.attempt - 1, 16)))
+    return Refusal(
+        job_id=job.id,
+        state=JobState.WAITING,
+        reason=Reason.CAPACITY,
+        retry_s=delay_s * (1 + _jitter(gateway)),
+    )
+
+
+def _end(job: Claimed, state: JobState, error: BusbarError, status: int) -> Refusal:
     return Refusal(
         job_id=job.id,
         state=state,
         reason=None,
-        retry_s=0.0,
         status_code=status,
-        error_code=code,
-        error_message=message,
+        error_code=error.code,
+        error_message=error.message,
     )
+
+
+def _jitter(gateway: Gateway) -> float:
+    return gateway.entropy(1)[0] / 256
 
 
 def _attempt(job: Started) -> NewAttempt:
@@ -167,11 +213,17 @@ class _Purse:
         self._lots: dict[str, list[Lot]] = {}
         for lot in sorted(lots, key=drawing_order):
             self._lots.setdefault(lot.account_id, []).append(lot)
+        self._refused: dict[tuple[str, str], int] = {}
 
     def draw(self, account_id: str, instrument: str, nanos: int) -> tuple[Part, ...] | None:
+        refused = self._refused.get((account_id, instrument))
+        if refused is not None and nanos >= refused:
+            return None  # A group only takes from a purse, so what was too much is too much still.
         mine = self._lots.get(account_id, [])
         fitting = [lot for lot in mine if lot.instrument in (None, instrument)]
         parts = draw(fitting, nanos)
+        if parts is None:
+            self._refused[account_id, instrument] = nanos
         taken = {part.lot_id for part in parts or ()}
         if parts and taken:
             self._lots[account_id] = [held(lot, parts) if lot.id in taken else lot for lot in mine]

@@ -56,7 +56,9 @@ def submitter(gateway: Gateway) -> Callable[[Submission], Submitted]:
     Raises IdempotencyMismatch when the key was used with another request, and DatabaseUnavailable
     when nothing could be written.
     """
-    together = Gather[Submission, Submitted | None](lambda group: _write(gateway, group))
+    together = Gather[Submission, Submitted | None](
+        lambda group: _write(gateway, group), size=_bytes_of
+    )
 
     def submit(submission: Submission) -> Submitted:
         try:
@@ -115,6 +117,10 @@ def _write(gateway: Gateway, group: Sequence[Submission]) -> list[Submitted | No
     interactive = [job.id for job in new if job.lane is Lane.INTERACTIVE and job.id in at]
     gateway.broker.nudge(Lane.INTERACTIVE, interactive)
     return [_submitted(submission, at) for submission in group]
+
+
+def _bytes_of(submission: Submission) -> int:
+    return sum(len(job.request) for job in submission.jobs)
 
 
 def _submitted(submission: Submission, at: Mapping[str, datetime]) -> Submitted | None:

@@ -69,7 +69,7 @@ class Waiting:
 
     def close(self) -> None:
         """Stop listening; harmless when it is done already."""
-        self._wakeups.forget(self._job_id, self._ring)
+        self._wakeups.forget(self._job_id, self._ring.release)
 
 
 def reader(gateway: Gateway) -> Callable[[str, str], Job]:

@@ -3,6 +3,8 @@
 from collections import Counter, deque
 from typing import Final
 
+from app.simulator.streams import Streams
+
 JOBS_MAX: Final = 200_000  # the latest ones are remembered
 ATTEMPTS_MAX: Final = 1_000  # told apart for one job
 NAME_CHARS_MAX: Final = 200  # of a job id or an attempt
@@ -21,6 +23,9 @@ class Calls:
         self.era += 1
         self.total = 0
         self.answered = 0
+        self.aborted = 0
+        self.weighed = 0
+        self.streams = Streams()
         self.jobs_seen = 0
         self.in_flight_peak = self.in_flight
         self.faults: Counter[str] = Counter()
@@ -37,11 +42,12 @@ class Calls:
             self._count(job[:NAME_CHARS_MAX], attempt[:NAME_CHARS_MAX])
         return self.era
 
-    def end(self, era: int, *, answered: bool) -> None:
-        """Count the end of a call, which was answered in full or not."""
+    def end(self, era: int, *, answered: bool, aborted: bool = False) -> None:
+        """Count the end of a call: answered in full or not, perhaps because its client left."""
         self.in_flight -= 1
-        if answered and era == self.era:
-            self.answered += 1
+        if era == self.era:
+            self.answered += answered
+            self.aborted += aborted
 
     def of(self, job: str) -> dict[str, int]:
         """Return the calls of one job by attempt; none for a job unknown or forgotten."""
@@ -53,8 +59,11 @@ class Calls:
         return {
             "total": self.total,
             "answered": self.answered,
+            "aborted": self.aborted,
             "in_flight": self.in_flight,
             "in_flight_peak": self.in_flight_peak,
+            "streams": self.streams.figures(),
+            "token_counts": self.weighed,
             "faults": dict(self.faults),
         }
 

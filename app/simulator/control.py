@@ -9,15 +9,17 @@ from app.simulator import sending
 from app.simulator.calls import Calls
 from app.simulator.faults import document
 from app.simulator.faults.plan import Faults, Plan
+from app.simulator.heard import Heard
 from app.simulator.receiving import body_of
 
 
 class Controls:
     """The doors under `/_simulator`."""
 
-    def __init__(self, calls: Calls, faults: Faults) -> None:
+    def __init__(self, *, calls: Calls, faults: Faults, heard: Heard) -> None:
         self._calls = calls
         self._faults = faults
+        self._heard = heard
 
     async def show_calls(self, request: web.BaseRequest) -> web.Response:
         """Show the calls: totals and every job, one job (`?job=`), or figures only (`?summary`)."""
@@ -30,9 +32,14 @@ class Controls:
         return _shown({**self._calls.totals(), "jobs": self._calls.jobs()})
 
     async def reset_calls(self, _request: web.BaseRequest) -> web.Response:
-        """Count from nothing again."""
+        """Count from nothing again, and forget the requests."""
         self._calls.reset()
+        self._heard.reset()
         return _shown(self._calls.summary())
+
+    async def show_requests(self, _request: web.BaseRequest) -> web.Response:
+        """Show the latest requests as they came in."""
+        return _shown({"requests": self._heard.shown()})
 
     async def show_faults(self, _request: web.BaseRequest) -> web.Response:
         """Show the document in force."""

@@ -1,7 +1,6 @@
-"""Answers put on the wire: whole, as a stream of events, or raw."""
+"""Answers put on the wire: whole or in parts."""
 
-import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from aiohttp import HttpVersion11, web
@@ -9,7 +8,7 @@ from aiohttp import HttpVersion11, web
 JSON: Final = "application/json"
 EVENTS: Final = "text/event-stream"
 
-_HEAD: Final = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+_HEAD: Final = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "
 
 
 def whole(
@@ -19,33 +18,33 @@ def whole(
     return web.Response(status=status, body=body, headers={"Content-Type": kind, **(headers or {})})
 
 
-def swift(request: web.BaseRequest, body: bytes) -> web.StreamResponse:
-    """Answer with one JSON body, in a single write where the connection allows it."""
+def head(size: int, header: tuple[str, str]) -> bytes:
+    """Return the head of an answer with a JSON body of that size and one more header."""
+    return f"{_HEAD}{size}\r\n{header[0]}: {header[1]}\r\n\r\n".encode()
+
+
+def swift(request: web.BaseRequest, wire: bytes) -> web.StreamResponse | None:
+    """Answer with a ready-made head and body in a single write, where the connection allows it."""
     transport = request.transport
     plain = request.keep_alive and request.version == HttpVersion11
     if plain and transport is not None and not transport.get_write_buffer_size():
-        return _Swift(_HEAD % len(body) + body)
-    return whole(body)
-
-
-async def events(
-    request: web.BaseRequest, frames: Iterable[bytes], *, gap_s: float
-) -> web.StreamResponse:
-    """Answer with a stream, each frame sent as soon as it is there and `gap_s` after the last."""
-    response = await begun(request, EVENTS)
-    for index, frame in enumerate(frames):
-        if gap_s and index:
-            await asyncio.sleep(gap_s)
-        await response.write(frame)
-    await response.write_eof()
-    return response
+        return _Swift(wire)
+    return None
 
 
 async def begun(
-    request: web.BaseRequest, kind: str, *, size: int | None = None
+    request: web.BaseRequest,
+    kind: str,
+    *,
+    size: int | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> web.StreamResponse:
-    """Send the head of an answer, which promises `size` bytes or else is sent in chunks."""
-    response = web.StreamResponse(headers={"Content-Type": kind, "Cache-Control": "no-cache"})
+    """Send the head of an answer, which promises `size` bytes or else is sent in chunks.
+
+    What is then written to it leaves at once: aiohttp keeps nothing back and sets TCP_NODELAY.
+    """
+    told = {"Content-Type": kind, "Cache-Control": "no-cache", **(headers or {})}
+    response = web.StreamResponse(headers=told)
     response.content_length = size
     await response.prepare(request)
     return response

@@ -14,19 +14,26 @@ from typing import Final, TypeAlias
 from aiohttp import web
 
 from app.simulator import sending
+from app.simulator.anthropic.dialect import MESSAGES
+from app.simulator.anthropic.weighing import Weighing
 from app.simulator.calls import Calls
-from app.simulator.chat import Chats
 from app.simulator.control import Controls
+from app.simulator.dialect import Dialect
+from app.simulator.door import Door
+from app.simulator.failure import Failure
 from app.simulator.faults.plan import Faults
-from app.simulator.openai import writing
-from app.simulator.openai.reading import PATH
+from app.simulator.heard import Heard
+from app.simulator.openai.dialect import CHAT
 from app.simulator.receiving import TooLarge
 
 BACKLOG: Final = 4_096  # connections not yet accepted
 PARENT_LOOK_S: Final = 1.0
 DRAIN_S: Final = 0.1  # for calls in flight when the server is told to end
 
-Door: TypeAlias = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+CHAT_PATH: Final = "/v1/chat/completions"
+MESSAGES_PATH: Final = "/v1/messages"
+
+Handler: TypeAlias = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 def serve(
@@ -52,12 +59,15 @@ def serve(
             unix.unlink(missing_ok=True)
 
 
-def doors() -> Mapping[str, Mapping[str, Door]]:
+def doors() -> Mapping[str, Mapping[str, Handler]]:
     """Return every URL of the simulator, with what answers each method; all start from nothing."""
-    calls, faults = Calls(), Faults()
-    controls = Controls(calls, faults)
+    calls, faults, heard = Calls(), Faults(), Heard()
+    controls = Controls(calls=calls, faults=faults, heard=heard)
     return {
-        PATH: {"POST": Chats(calls, faults)},
+        CHAT_PATH: {"POST": Door(CHAT, calls=calls, faults=faults, heard=heard)},
+        MESSAGES_PATH: {"POST": Door(MESSAGES, calls=calls, faults=faults, heard=heard)},
+        f"{MESSAGES_PATH}/count_tokens": {"POST": Weighing(calls=calls, heard=heard)},
+        "/_simulator/requests": {"GET": controls.show_requests},
         "/_simulator/calls": {"GET": controls.show_calls, "DELETE": controls.reset_calls},
         "/_simulator/faults": {
             "GET": controls.show_faults,
@@ -90,26 +100,31 @@ async def _served(
         await site.shutdown(DRAIN_S)
 
 
-def _entrance(known: Mapping[str, Mapping[str, Door]]) -> Door:
+def _entrance(known: Mapping[str, Mapping[str, Handler]]) -> Handler:
     async def enter(request: web.BaseRequest) -> web.StreamResponse:
         methods = known.get(request.path)
         if methods is None:
-            body = writing.error(404, f"There is nothing at {request.path}.", code="unknown_url")
-            return sending.whole(body, status=404)
-        door = methods.get(request.method)
-        if door is None:
+            what = f"There is nothing at {request.path}."
+            unknown = Failure(status=404, message=what, code="unknown_url")
+            return _dialect(request).failure(unknown)
+        handler = methods.get(request.method)
+        if handler is None:
             allowed = ", ".join(methods)
-            body = writing.error(405, f"Use {allowed} here.", code="method_not_allowed")
-            return sending.whole(body, status=405, headers={"Allow": allowed})
+            wrong = Failure(status=405, message=f"Use {allowed} here.", code="method_not_allowed")
+            return _dialect(request).failure(wrong, headers={"Allow": allowed})
         try:
-            return await door(request)
+            return await handler(request)
         except TooLarge as problem:
-            return sending.whole(writing.error(413, str(problem)), status=413)
+            return CHAT.failure(Failure(status=413, message=str(problem)))
         except ConnectionError:
             # The client left in the middle of its answer, which is its right.
             return web.Response()
 
     return enter
+
+
+def _dialect(request: web.BaseRequest) -> Dialect:
+    return MESSAGES if request.path.startswith(MESSAGES_PATH) else CHAT
 
 
 async def _healthy(_request: web.BaseRequest) -> web.Response:

@@ -1,12 +1,14 @@
 """Accounts and their keys."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
+from app.domain.limits.limit import NO_LIMITS, Limits
 from app.store.tables import accounts, keys
 
 
@@ -21,7 +23,10 @@ class Account:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """A key as lists show it. The key itself is stored nowhere."""
+    """A key as lists show it. The key itself is stored nowhere.
+
+    `limits` are its own; where it has none the catalog's hold.
+    """
 
     id: str
     account_id: str
@@ -29,6 +34,16 @@ class Key:
     hint: str
     created_at: datetime
     revoked_at: datetime | None
+    limits: Limits = NO_LIMITS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """Whose a key is, and the limits of its own."""
+
+    account_id: str
+    key_id: str
+    limits: Limits
 
 
 def add_account(conn: Connection, account_id: str, name: str) -> bool:
@@ -59,22 +74,42 @@ def list_accounts(conn: Connection) -> list[Account]:
 
 
 def add_key(
-    conn: Connection, *, key_id: str, account_id: str, name: str, digest: bytes, hint: str
+    conn: Connection,
+    *,
+    key_id: str,
+    account_id: str,
+    name: str,
+    digest: bytes,
+    hint: str,
+    limits: Limits = NO_LIMITS,
 ) -> None:
     """Add a key by its digest."""
     conn.execute(
-        insert(keys).values(id=key_id, account_id=account_id, name=name, digest=digest, hint=hint)
+        insert(keys).values(
+            id=key_id,
+            account_id=account_id,
+            name=name,
+            digest=digest,
+            hint=hint,
+            requests_per_minute=limits.requests_per_minute,
+            tokens_per_minute=limits.tokens_per_minute,
+            concurrent_calls=limits.concurrent_calls,
+        )
     )
 
 
-def owner_of(conn: Connection, digest: bytes) -> tuple[str, str] | None:
-    """Return (account id, key id) of a key that is not revoked, or None."""
+def owner_of(conn: Connection, digest: bytes) -> Owner | None:
+    """Return whose a key is that is not revoked, or None."""
     row = conn.execute(
-        select(keys.c.account_id, keys.c.id).where(
-            keys.c.digest == digest, keys.c.revoked_at.is_(None)
-        )
+        select(
+            keys.c.account_id,
+            keys.c.id,
+            keys.c.requests_per_minute,
+            keys.c.tokens_per_minute,
+            keys.c.concurrent_calls,
+        ).where(keys.c.digest == digest, keys.c.revoked_at.is_(None))
     ).first()
-    return (row.account_id, row.id) if row else None
+    return Owner(account_id=row.account_id, key_id=row.id, limits=_limits(row)) if row else None
 
 
 def list_keys(conn: Connection, account_id: str | None = None) -> Sequence[Key]:
@@ -90,9 +125,24 @@ def list_keys(conn: Connection, account_id: str | None = None) -> Sequence[Key]:
             hint=row.hint,
             created_at=row.created_at,
             revoked_at=row.revoked_at,
+            limits=_limits(row),
         )
         for row in conn.execute(query)
     ]
+
+
+def set_limits(conn: Connection, key_id: str, changes: Mapping[str, int | None]) -> Limits | None:
+    """Set some of a key's own limits, by their names; None takes one away.
+
+    Return all of them as they stand then, or None when there is no key of that id.
+    """
+    row = conn.execute(
+        update(keys)
+        .where(keys.c.id == key_id)
+        .values({keys.c[name]: value for name, value in changes.items()})
+        .returning(keys.c.requests_per_minute, keys.c.tokens_per_minute, keys.c.concurrent_calls)
+    ).first()
+    return _limits(row) if row else None
 
 
 def revoke(conn: Connection, key_id: str) -> bool:
@@ -100,3 +150,11 @@ def revoke(conn: Connection, key_id: str) -> bool:
     revoked_at = func.coalesce(keys.c.revoked_at, func.now())
     statement = update(keys).where(keys.c.id == key_id).values(revoked_at=revoked_at)
     return conn.execute(statement).rowcount == 1
+
+
+def _limits(row: Row[*tuple[Any, ...]]) -> Limits:
+    return Limits(
+        requests_per_minute=row.requests_per_minute,
+        tokens_per_minute=row.tokens_per_minute,
+        concurrent_calls=row.concurrent_calls,
+    )

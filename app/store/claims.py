@@ -1,41 +1,49 @@
-"""T2, first half: lease jobs for this worker, and read what earlier attempts left behind."""
+"""T2, first half: lease jobs for this worker, and read the bodies of those that may be paid."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import (
     ARRAY,
+    CTE,
+    ColumnElement,
     Connection,
     Double,
     Text,
     and_,
     bindparam,
+    case,
     func,
+    literal_column,
+    or_,
     select,
+    true,
     update,
 )
 
-from app.domain.hold import Hold
 from app.domain.job import Lane, OnEmpty
-from app.domain.lots import Part
-from app.domain.pricing import Price
 from app.store.prepared import Prepared, seconds
 from app.store.tables import (
+    IS_DRAWABLE,
     IS_OPEN,
     IS_RUNNABLE,
-    attempts,
-    hold_lots,
     holds,
     job_payloads,
     jobs,
     lots,
 )
 
+CLAIM_BYTES_MAX: Final = 32_000_000
+"""Request bodies one claim reads; the one that passes the mark still comes along."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
-    """A job this worker has just leased. `attempt` is the fencing token of every later write."""
+    """A job this worker has just leased. `attempt` is the fencing token of every later write.
+
+    `request` is None when the body is gone, or was not read because nothing could pay for the job.
+    """
 
     id: str
     attempt: int
@@ -48,142 +56,160 @@ class Claimed:
     output_tokens_max: int
     failures: int
     left_s: float
+    is_read: bool
     request: bytes | None
+    stream: bool
+    betas: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class History:
-    """What earlier attempts of a job left behind: its hold, and the routes that failed it."""
+class Left:
+    """A job that was due and free, and is so still: its body was too much for one claim."""
 
-    hold: Hold | None
-    failed_routes: tuple[str, ...]
-
-
-def claim(conn: Connection, ids: Sequence[str], worker_id: str, lease_s: float) -> list[Claimed]:
-    """Lease those of `ids` that are due and unclaimed; rows another worker looks at are skipped."""
-    return [
-        Claimed(
-            id=row.id,
-            attempt=row.attempt,
-            account_id=row.account_id,
-            lane=Lane(row.lane),
-            instrument=row.instrument,
-            endpoint=row.endpoint,
-            on_empty=OnEmpty(row.on_empty),
-            input_tokens_max=row.input_tokens_max,
-            output_tokens_max=row.output_tokens_max,
-            failures=row.failures,
-            left_s=row.left_s,
-            request=bytes(row.body) if row.body is not None else None,
-        )
-        for row in _CLAIM(conn, ids=list(ids), worker_id=worker_id, lease_s=lease_s)
-    ]
+    id: str
+    lane: Lane
 
 
-def histories(conn: Connection, ids: Sequence[str]) -> Mapping[str, History]:
-    """Return the open holds and the failed routes of jobs that were tried before."""
-    found: dict[str, tuple[list[Part], Any]] = {}
-    for row in _HOLDS(conn, ids=list(ids)):
-        parts, _ = found.setdefault(row.job_id, ([], row))
-        if row.lot_id is not None:
-            parts.append(Part(lot_id=row.lot_id, nanos=row.part_nanos))
-    failed: dict[str, list[str]] = {}
-    for row in _FAILED(conn, ids=list(ids)):
-        failed.setdefault(row.job_id, []).append(f"{row.provider}/{row.model}")
-    return {
-        job_id: History(
-            hold=_to_hold(*found[job_id]) if job_id in found else None,
-            failed_routes=tuple(failed.get(job_id, ())),
-        )
-        for job_id in ids
-    }
+def claim(
+    conn: Connection, ids: Sequence[str], worker_id: str, lease_s: float, *, free: Sequence[str]
+) -> tuple[list[Claimed], list[Left]]:
+    """Lease those of `ids` that are due and unclaimed; rows another worker looks at are skipped.
+
+    Of many, only as many as CLAIM_BYTES_MAX lets through, and without the bodies of jobs that have
+    neither a hold nor an account with anything to draw. `free` names the instruments that need
+    neither.
+    """
+    values = {"ids": list(ids), "worker_id": worker_id, "lease_s": lease_s}
+    if len(ids) == 1:
+        return [_to_claimed(row) for row in _CLAIM_ONE(conn, **values)], []
+    found = _CLAIM_MANY(conn, **values, free=list(free)).all()
+    return (
+        [_to_claimed(row) for row in found if row.attempt is not None],
+        [Left(id=row.id, lane=Lane(row.lane)) for row in found if row.attempt is None],
+    )
 
 
-def _to_hold(parts: Sequence[Part], row: Any) -> Hold:
-    return Hold(
-        job_id=row.job_id,
+def _to_claimed(row: Any) -> Claimed:
+    return Claimed(
+        id=row.id,
+        attempt=row.attempt,
         account_id=row.account_id,
-        price=Price(input_nanos=row.input_price_nanos, output_nanos=row.output_price_nanos),
-        parts=tuple(parts),
+        lane=Lane(row.lane),
+        instrument=row.instrument,
+        endpoint=row.endpoint,
+        on_empty=OnEmpty(row.on_empty),
+        input_tokens_max=row.input_tokens_max,
+        output_tokens_max=row.output_tokens_max,
+        failures=row.failures,
+        left_s=row.left_s,
+        is_read=row.is_read,
+        request=bytes(row.body) if row.body is not None else None,
+        stream=row.stream,
+        betas=row.betas,
     )
 
 
 _IDS: Final = bindparam("ids", type_=ARRAY(Text()))
+_OF_DUE: Final[tuple[Any, ...]] = (
+    *(jobs.c.id, jobs.c.lane, jobs.c.account_id, jobs.c.instrument),
+    *(jobs.c.attempt, jobs.c.request_bytes),
+)
+_OF_CLAIMED: Final[tuple[Any, ...]] = (
+    *(jobs.c.attempt, jobs.c.account_id, jobs.c.instrument, jobs.c.endpoint, jobs.c.on_empty),
+    *(jobs.c.input_tokens_max, jobs.c.output_tokens_max, jobs.c.failures),
+    *(jobs.c.stream, jobs.c.betas),
+    func.extract("epoch", jobs.c.deadline_at - func.now()).cast(Double()).label("left_s"),
+)
 
 
-def _claim() -> Prepared:
-    due = (
-        select(jobs.c.id)
-        .where(
-            jobs.c.id == func.any(_IDS),
-            IS_RUNNABLE,
-            jobs.c.run_at <= func.now(),
+def _claim_one() -> Prepared:
+    """One job is taken whatever it weighs, and nearly always it can pay: nothing to ask first."""
+    due = _due(jobs.c.id)
+    claimed = _claimed(due, jobs.c.id, jobs.c.lane, *_OF_CLAIMED)
+    body = and_(job_payloads.c.job_id == claimed.c.id, job_payloads.c.kind == "request")
+    return Prepared(
+        select(claimed, true().label("is_read"), job_payloads.c.body).select_from(
+            claimed.outerjoin(job_payloads, body)
         )
+    )
+
+
+def _claim_many() -> Prepared:
+    due = _weighed(_due(*_OF_DUE))
+    claimed = _claimed(due, jobs.c.id.label("claimed_id"), *_OF_CLAIMED)
+    body = and_(
+        job_payloads.c.job_id == claimed.c.claimed_id,
+        job_payloads.c.kind == "request",
+        due.c.is_read,
+    )
+    return Prepared(
+        select(due.c.id, due.c.lane, due.c.is_read, claimed, job_payloads.c.body)
+        .select_from(
+            due.outerjoin(claimed, claimed.c.claimed_id == due.c.id).outerjoin(job_payloads, body)
+        )
+        .order_by(due.c.id)
+    )
+
+
+def _due(*columns: Any) -> CTE:
+    return (
+        select(*columns)
+        .where(jobs.c.id == func.any(_IDS), IS_RUNNABLE, jobs.c.run_at <= func.now())
         .order_by(jobs.c.id)
         .with_for_update(skip_locked=True, key_share=True)
         .cte("due")
     )
-    claimed = (
-        update(jobs)
-        .where(jobs.c.id == due.c.id)
-        .values(
+
+
+def _weighed(due: CTE) -> CTE:
+    """Which bodies to read, and which jobs to take: those before which less than the limit came."""
+    account = select(due.c.account_id).distinct().subquery("account")
+    solvent = (
+        select(account.c.account_id)
+        .where(
+            select(lots.c.id).where(lots.c.account_id == account.c.account_id, IS_DRAWABLE).exists()
+        )
+        .cte("solvent")
+    )
+    held = select(holds.c.job_id).where(holds.c.job_id == due.c.id, IS_OPEN).exists()
+    can_pay = or_(
+        due.c.account_id.in_(select(solvent.c.account_id)),
+        due.c.instrument == func.any(bindparam("free", type_=ARRAY(Text()))),
+        and_(due.c.attempt > 0, held),
+    )
+    judged = select(due, can_pay.label("is_read")).subquery("judged")
+    read = func.sum(case((judged.c.is_read, judged.c.request_bytes), else_=0))
+    before = read.over(order_by=judged.c.id, rows=(None, -1))
+    weighed = select(judged.c.id, judged.c.lane, judged.c.is_read, before.label("before")).subquery(
+        "weighed"
+    )
+    limit: ColumnElement[int] = literal_column(str(CLAIM_BYTES_MAX))
+    fits = func.coalesce(weighed.c.before, 0) < limit
+    return select(weighed.c.id, weighed.c.lane, weighed.c.is_read, fits.label("fits")).cte(
+        "weighed"
+    )
+
+
+def _claimed(due: CTE, *columns: Any) -> CTE:
+    statement = update(jobs).where(jobs.c.id == due.c.id)
+    if "fits" in due.c:
+        statement = statement.where(due.c.fits)
+    return (
+        statement.values(
             state="running",
             reason=None,
             attempt=jobs.c.attempt + 1,
             attempts=jobs.c.attempts + 1,
+            needed_nanos=0,
             started_at=func.coalesce(jobs.c.started_at, func.now()),
             leased_until=func.now() + seconds(bindparam("lease_s", type_=Double())),
             worker_id=bindparam("worker_id", type_=Text()),
             nudged_at=None,
         )
-        .returning(
-            jobs.c.id,
-            jobs.c.attempt,
-            jobs.c.account_id,
-            jobs.c.lane,
-            jobs.c.instrument,
-            jobs.c.endpoint,
-            jobs.c.on_empty,
-            jobs.c.input_tokens_max,
-            jobs.c.output_tokens_max,
-            jobs.c.failures,
-            func.extract("epoch", jobs.c.deadline_at - func.now()).cast(Double()).label("left_s"),
-        )
+        .returning(*columns)
         .cte("claimed")
     )
-    body = and_(job_payloads.c.job_id == claimed.c.id, job_payloads.c.kind == "request")
-    return Prepared(
-        select(claimed, job_payloads.c.body)
-        .select_from(claimed.outerjoin(job_payloads, body))
-        .order_by(claimed.c.id)
-    )
 
 
-def _holds() -> Prepared:
-    return Prepared(
-        select(
-            holds.c.job_id,
-            holds.c.account_id,
-            holds.c.input_price_nanos,
-            holds.c.output_price_nanos,
-            hold_lots.c.lot_id,
-            hold_lots.c.amount_nanos.label("part_nanos"),
-        )
-        .select_from(
-            holds.outerjoin(
-                hold_lots.join(lots, lots.c.id == hold_lots.c.lot_id),
-                hold_lots.c.job_id == holds.c.job_id,
-            )
-        )
-        .where(holds.c.job_id == func.any(_IDS), IS_OPEN)
-        .order_by(holds.c.job_id, lots.c.expires_at.nulls_last(), hold_lots.c.lot_id)
-    )
-
-
-_CLAIM: Final = _claim()
-_HOLDS: Final = _holds()
-_FAILED: Final = Prepared(
-    select(attempts.c.job_id, attempts.c.provider, attempts.c.model)
-    .where(attempts.c.job_id == func.any(_IDS), attempts.c.state == "failed")
-    .order_by(attempts.c.job_id, attempts.c.number)
-)
+_CLAIM_ONE: Final = _claim_one()
+_CLAIM_MANY: Final = _claim_many()

@@ -20,11 +20,15 @@ class Finding:
 
 def examine(conn: Connection) -> list[Finding]:
     """Return everything that is wrong, up to 1,000 findings; an empty list is a clean book."""
+    # It reads the whole book, and takes as long as that takes. Not SET LOCAL: there may be no
+    # transaction around it.
     conn.exec_driver_sql("SET enable_seqscan = on")
+    conn.exec_driver_sql("SET statement_timeout = 0")
     try:
         return _findings(conn)
     finally:
         conn.exec_driver_sql("RESET enable_seqscan")
+        conn.exec_driver_sql("RESET statement_timeout")
 
 
 def _findings(conn: Connection) -> list[Finding]:

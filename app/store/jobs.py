@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Text,
     and_,
@@ -15,6 +16,7 @@ from sqlalchemy import (
     update,
 )
 
+from app.domain.errors import JobCancelled
 from app.domain.job import Job, JobError, JobState, Lane, Reason
 from app.domain.pricing import Usage
 from app.store.prepared import Prepared, arrays, rows
@@ -60,18 +62,13 @@ def cancel(conn: Connection, account_id: str, job_id: str) -> JobState | None:
 
     None: no such job in this account. A final job stays as it is.
     """
-    waits = IS_RUNNABLE
     row = conn.execute(
         update(jobs)
         .where(jobs.c.id == job_id, jobs.c.account_id == account_id)
         .where(~IS_FINAL)
         .values(
-            state=case((waits, JobState.CANCELLED), else_=jobs.c.state),
-            reason=None,
-            finished_at=case((waits, func.now())),
             cancel_requested_at=func.coalesce(jobs.c.cancel_requested_at, func.now()),
-            error_code=case((waits, "job_cancelled")),
-            error_message=case((waits, "The job was cancelled.")),
+            **_cancelled(IS_RUNNABLE),
         )
         .returning(jobs.c.state)
     ).first()
@@ -79,6 +76,31 @@ def cancel(conn: Connection, account_id: str, job_id: str) -> JobState | None:
         query = select(jobs.c.state).where(jobs.c.id == job_id, jobs.c.account_id == account_id)
         row = conn.execute(query).first()
     return JobState(row.state) if row else None
+
+
+def leave(conn: Connection, account_id: str, job_id: str) -> JobState | None:
+    """Mark that a job's client left; cancel it when it does not run yet. None: nothing to mark."""
+    row = conn.execute(
+        update(jobs)
+        .where(jobs.c.id == job_id, jobs.c.account_id == account_id, ~IS_FINAL)
+        .values(
+            client_left_at=func.coalesce(jobs.c.client_left_at, func.now()),
+            **_cancelled(IS_RUNNABLE),
+        )
+        .returning(jobs.c.state)
+    ).first()
+    return JobState(row.state) if row else None
+
+
+def _cancelled(waits: ColumnElement[bool]) -> dict[str, Any]:
+    """Return the values that end a job which `waits`, and leave a running one as it is."""
+    return {
+        "state": case((waits, JobState.CANCELLED), else_=jobs.c.state),
+        "reason": None,
+        "finished_at": case((waits, func.now())),
+        "error_code": case((waits, JobCancelled.code)),
+        "error_message": case((waits, JobCancelled().message)),
+    }
 
 
 def to_job(row: Any) -> Job:
@@ -112,6 +134,7 @@ def to_job(row: Any) -> Job:
         status_code=row.status_code,
         error=error,
         response=bytes(row.response) if row.response is not None else None,
+        stream=row.stream,
     )
 
 
@@ -138,6 +161,7 @@ _COLUMNS: Final = (
     jobs.c.status_code,
     jobs.c.error_code,
     jobs.c.error_message,
+    jobs.c.stream,
 )
 
 _WITH_RESULT: Final = jobs.outerjoin(

@@ -5,15 +5,20 @@ from typing import Final
 
 from sqlalchemy import (
     Connection,
+    DateTime,
     Double,
     Engine,
     Integer,
     Text,
     and_,
     bindparam,
+    false,
     func,
+    literal_column,
     select,
     text,
+    true,
+    union_all,
     update,
 )
 
@@ -22,6 +27,9 @@ from app.store.tables import IS_RUNNING, jobs
 
 Session = Connection
 """The connection whose life is the lead's life."""
+
+SPARED_MAX: Final = 2_000
+"""Leases one statement spares."""
 
 LEADER_LOCK: Final = 0x6275_7362_0001
 """Key of the session-level advisory lock the leading keeper holds."""
@@ -37,9 +45,24 @@ def extend(conn: Connection, in_flight: Sequence[tuple[str, int]], lease_s: floa
     return {job_id for job_id, _ in in_flight} - ours
 
 
-def to_cancel(conn: Connection, worker_id: str) -> list[str]:
-    """Return the jobs this worker runs that somebody wants cancelled."""
-    return [row.id for row in _TO_CANCEL(conn, worker_id=worker_id)]
+def spare(conn: Connection, for_s: float) -> int:
+    """Let no lease end within the next `for_s` seconds; return how many were given more time.
+
+    Rows somebody works on are left out: their worker lives.
+    """
+    until = conn.execute(select(func.now() + seconds(for_s))).scalar_one()
+    spared = 0
+    while step := _SPARE(conn, until=until).rowcount:
+        spared += step
+    return spared
+
+
+def unwanted(conn: Connection, worker_id: str) -> tuple[list[str], list[str]]:
+    """Return the jobs this worker runs that somebody cancelled, and those whose client left."""
+    found = _UNWANTED(conn, worker_id=worker_id).all()
+    return [row.id for row in found if row.cancelled], [
+        row.id for row in found if not row.cancelled
+    ]
 
 
 def take_lead(engine: Engine) -> Session | None:
@@ -86,11 +109,32 @@ def _in_flight() -> tuple[Prepared, Prepared]:
     return Prepared(extend_leases), Prepared(ours)
 
 
-_EXTEND, _OURS = _in_flight()
-_TO_CANCEL: Final = Prepared(
-    select(jobs.c.id).where(
-        jobs.c.worker_id == bindparam("worker_id", type_=Text()),
-        IS_RUNNING,
-        jobs.c.cancel_requested_at.is_not(None),
+def _unwanted() -> Prepared:
+    mine = jobs.c.worker_id == bindparam("worker_id", type_=Text())
+    cancelled = jobs.c.cancel_requested_at.is_not(None)
+    left = jobs.c.client_left_at.is_not(None)
+    # Two looks, so that each finds its own partial index.
+    return Prepared(
+        union_all(
+            select(jobs.c.id, true().label("cancelled")).where(mine, IS_RUNNING, cancelled),
+            select(jobs.c.id, false()).where(mine, IS_RUNNING, left, ~cancelled),
+        )
     )
-)
+
+
+def _spare() -> Prepared:
+    until = bindparam("until", type_=DateTime(timezone=True))
+    short = (
+        select(jobs.c.id)
+        .where(IS_RUNNING, jobs.c.leased_until < until)
+        .order_by(jobs.c.leased_until)
+        .limit(literal_column(str(SPARED_MAX)))
+        .with_for_update(skip_locked=True, key_share=True)
+        .cte("short")
+    )
+    return Prepared(update(jobs).where(jobs.c.id == short.c.id).values(leased_until=until))
+
+
+_EXTEND, _OURS = _in_flight()
+_SPARE: Final = _spare()
+_UNWANTED: Final = _unwanted()

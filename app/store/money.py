@@ -9,7 +9,7 @@ from sqlalchemy import ARRAY, BigInteger, Connection, Text, bindparam, func, ins
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from app.store.prepared import Prepared
-from app.store.tables import IS_OPEN, hold_lots, holds, jobs, lots, transfers, word
+from app.store.tables import IS_OPEN, hold_lots, holds, lots, transfers
 
 FUNDING: Final = "platform:funding"
 """The book that deposits debit. An account's own book is called by its id."""
@@ -79,21 +79,6 @@ def deposit(
         )
     )
     return Deposited(lot_id=lot_id, amount_nanos=amount_nanos, is_new=True)
-
-
-def wake_waiting(conn: Connection, account_id: str) -> int:
-    """Make jobs that wait for this account's balance due now; return how many."""
-    # Locked in the order of their ids, and waited for: one that is being refused right now, by a
-    # start that has not seen the new lot, must hear of it too.
-    waiting = (
-        select(jobs.c.id)
-        .where(jobs.c.account_id == account_id, jobs.c.reason == word("balance"))
-        .order_by(jobs.c.id)
-        .with_for_update(key_share=True)
-        .cte("waiting")
-    )
-    statement = update(jobs).where(jobs.c.id == waiting.c.id)
-    return conn.execute(statement.values(run_at=func.now(), nudged_at=None)).rowcount
 
 
 def lots_of(conn: Connection, account_id: str) -> list[LotView]:

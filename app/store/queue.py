@@ -1,4 +1,4 @@
-"""What the keeper does to jobs nobody carries: ring, recover, expire, purge."""
+"""What the keeper does to jobs nobody carries: ring, recover, expire."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,12 +10,14 @@ from sqlalchemy import (
     Connection,
     Integer,
     Select,
+    Subquery,
     Text,
     case,
     func,
     literal_column,
     or_,
     select,
+    union_all,
     update,
 )
 
@@ -52,28 +54,21 @@ def take_due(conn: Connection, lane: Lane, limit: int) -> list[str]:
 
 def due(conn: Connection, lane: Lane, limit: int) -> list[str]:
     """Return up to `limit` due jobs of a lane, oldest first, without marking them."""
-    query = (
-        select(jobs.c.id)
-        .where(IS_RUNNABLE, jobs.c.lane == lane, jobs.c.run_at <= func.now())
-        .order_by(jobs.c.run_at, jobs.c.id)
-        .limit(_at_most(limit))
-    )
+    found = _due(lane, limit)
+    query = select(found.c.id).order_by(found.c.run_at, found.c.id).limit(_at_most(limit))
     return [row.id for row in conn.execute(query)]
 
 
 def oldest_due_s(conn: Connection, lane: Lane) -> float:
     """Return how long the oldest due job of a lane has been waiting, in seconds; 0 for none."""
-    waited = func.extract("epoch", func.now() - func.min(jobs.c.run_at))
-    query = select(func.coalesce(waited, 0)).where(
-        IS_RUNNABLE, jobs.c.lane == lane, jobs.c.run_at <= func.now()
-    )
-    return float(conn.execute(query).scalar_one())
+    oldest = func.min(_due(lane, 1).c.run_at)
+    waited = func.extract("epoch", func.now() - oldest)
+    return float(conn.execute(select(func.coalesce(waited, 0))).scalar_one())
 
 
 def count_due(conn: Connection, lane: Lane, most: int) -> int:
     """Count due jobs of a lane; stops counting at `most`."""
-    query = select(jobs.c.id).where(IS_RUNNABLE, jobs.c.lane == lane, jobs.c.run_at <= func.now())
-    return _count(conn, query, most)
+    return _count(conn, select(_due(lane, most).c.id), most)
 
 
 def count_running(conn: Connection, most: int) -> int:
@@ -185,6 +180,22 @@ def end_cancelled(conn: Connection, job_ids: Sequence[str]) -> list[str]:
         .returning(jobs.c.id)
     )
     return [row.id for row in result]
+
+
+def _due(lane: Lane, limit: int) -> Subquery:
+    """The oldest due jobs of a lane, up to `limit` of those rung for and of those not.
+
+    Each half has an index of its own; asked for both at once, Postgres reads the whole backlog.
+    """
+    halves = [
+        select(jobs.c.id, jobs.c.run_at)
+        .where(IS_RUNNABLE, is_rung, jobs.c.lane == lane, jobs.c.run_at <= func.now())
+        .order_by(jobs.c.run_at, jobs.c.id)
+        .limit(_at_most(limit))
+        .subquery()
+        for is_rung in (jobs.c.nudged_at.is_(None), jobs.c.nudged_at.is_not(None))
+    ]
+    return union_all(*[select(half) for half in halves]).subquery("due")
 
 
 def _count(conn: Connection, query: Select[Any], most: int) -> int:

@@ -17,7 +17,6 @@ from sqlalchemy import (
     func,
     insert,
     literal,
-    or_,
     select,
     update,
 )
@@ -26,13 +25,10 @@ from app.domain.hold import Hold
 from app.domain.job import RUNNABLE, JobState
 from app.domain.lots import Lot
 from app.store.prepared import Prepared, arrays, rows, seconds
-from app.store.tables import (
-    attempts,
-    hold_lots,
-    holds,
-    jobs,
-    lots,
-)
+from app.store.tables import IS_DRAWABLE, attempts, hold_lots, holds, jobs, lots
+
+NANOS_MAX: Final = 2**63 - 1
+"""What a BIGINT holds. A job may need more than that; it will not get it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,16 +45,18 @@ class NewAttempt:
 class Refusal:
     """A claimed job that cannot start: where it goes instead.
 
-    `retry_s` is when a waiting job looks again; None for the final states.
+    `retry_s` is when a waiting job looks again; `needed_nanos` what it lacks for its hold, when it
+    waits for its balance.
     """
 
     job_id: str
     state: JobState
     reason: str | None
-    retry_s: float
-    status_code: int | None
-    error_code: str | None
-    error_message: str | None
+    retry_s: float = 0.0
+    needed_nanos: int = 0
+    status_code: int | None = None
+    error_code: str | None = None
+    error_message: str | None = None
 
 
 def lock_lots(conn: Connection, account_ids: Sequence[str]) -> list[Lot]:
@@ -103,6 +101,7 @@ def refuse(conn: Connection, refusals: Sequence[Refusal]) -> None:
                     r.state.value,
                     r.reason,
                     r.retry_s,
+                    min(r.needed_nanos, NANOS_MAX),
                     r.status_code,
                     r.error_code,
                     r.error_message,
@@ -128,6 +127,7 @@ _REFUSAL: Final = (
     "state",
     "reason",
     "retry_s",
+    "needed_nanos",
     "status_code",
     "error_code",
     "error_message",
@@ -139,11 +139,7 @@ def _lock_lots() -> Prepared:
     accounts = bindparam("account_ids", type_=ARRAY(Text()))
     return Prepared(
         select(lots)
-        .where(
-            lots.c.account_id == func.any(accounts),
-            lots.c.used_nanos + lots.c.held_nanos < lots.c.amount_nanos,
-            or_(lots.c.expires_at.is_(None), lots.c.expires_at > func.now()),
-        )
+        .where(lots.c.account_id == func.any(accounts), IS_DRAWABLE)
         .order_by(lots.c.id)
         .with_for_update(key_share=True)
     )
@@ -184,6 +180,7 @@ def _refuse() -> Prepared:
         state=Text(),
         reason=Text(),
         retry_s=Double(),
+        needed_nanos=BigInteger(),
         status_code=Integer(),
         error_code=Text(),
         error_message=Text(),
@@ -196,6 +193,9 @@ def _refuse() -> Prepared:
             state=refused.c.state,
             reason=refused.c.reason,
             attempts=jobs.c.attempts - 1,
+            needed_nanos=refused.c.needed_nanos,
+            # The claim set it in this very transaction, for a job that has not started after all.
+            started_at=func.nullif(jobs.c.started_at, func.now()),
             leased_until=None,
             worker_id=None,
             run_at=func.now() + seconds(refused.c.retry_s),

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Connection,
     Float,
     Integer,
@@ -104,6 +105,9 @@ def _row(job: NewJob, idempotency_key: str | None, at: tuple[int, int]) -> tuple
         job.on_empty.value,
         job.input_tokens_max,
         job.output_tokens_max,
+        job.stream,
+        job.stored,
+        job.betas,
         json.dumps(job.metadata) if job.metadata is not None else None,
         float(job.deadline_s),
         *at,
@@ -128,6 +132,9 @@ _KEPT: Final[dict[str, TypeEngine[Any]]] = {
     "on_empty": Text(),
     "input_tokens_max": BigInteger(),
     "output_tokens_max": BigInteger(),
+    "stream": Boolean(),
+    "stored": Boolean(),
+    "betas": Text(),
 }
 """Columns of a new job that go into the row as they are."""
 
@@ -168,16 +175,16 @@ def _add() -> Prepared:
         .where(taken.c.key_id == new.c.key_id, taken.c.idempotency_key == new.c.claim)
         .exists(),
     )
-    nudged_at = case((new.c.lane == Lane.INTERACTIVE.value, func.now()))
     added = (
         insert(jobs)
         .from_select(
-            [*_KEPT, "metadata", "deadline_at", "nudged_at"],
+            [*_KEPT, "metadata", "deadline_at", "nudged_at", "request_bytes"],
             select(
                 *[new.c[name] for name in _KEPT],
                 cast(new.c.metadata, JSONB),
                 func.now() + seconds(new.c.deadline_s),
-                nudged_at,
+                case((new.c.lane == Lane.INTERACTIVE.value, func.now())),
+                new.c.size,
             ).where(mine),
         )
         .returning(jobs.c.id, jobs.c.created_at)

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from app.domain.job import Job
 from app.gateway import Gateway
 from app.services.accounts import Caller, authenticator
+from app.services.streaming.follow import Following
 from app.services.submit import Submission, Submitted, submitter
 from app.services.wait import Waiting, reader
+from app.web.limits import Limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,10 +20,15 @@ class Desk:
     authenticate: Callable[[str], Caller]
     submit: Callable[[Submission], Submitted]
     read: Callable[[str, str], Job]
+    limits: Limits
 
     def waiting(self, job_id: str) -> Waiting:
         """Begin to wait for a job; before it is submitted, so that no wake-up is missed."""
         return Waiting(self.gateway, self.read, job_id)
+
+    def follow(self, job_id: str, *, after: int = 0, with_usage: bool = False) -> Following:
+        """Begin to follow a job's stream; before it is submitted, so that no frame is missed."""
+        return Following(self.gateway, self.read, job_id, after=after, with_usage=with_usage)
 
 
 def open_desk(gateway: Gateway) -> Desk:
@@ -31,4 +38,5 @@ def open_desk(gateway: Gateway) -> Desk:
         authenticate=authenticator(gateway),
         submit=submitter(gateway),
         read=reader(gateway),
+        limits=Limits(gateway),
     )

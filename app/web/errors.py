@@ -6,6 +6,7 @@ import falcon
 
 from app.domain.errors import BusbarError, InvalidRequest, MethodNotAllowed, PathNotFound
 from app.services.outage import as_unavailable
+from app.web import requests
 from app.wire import errors
 
 log = logging.getLogger("busbar.web")
@@ -24,12 +25,13 @@ def _planned(
     error: BusbarError,
     params: dict[str, str],  # noqa: ARG001
 ) -> None:
-    row = errors.row_of(error)
-    resp.status = row.status
-    resp.set_headers(errors.headers(row))
-    resp.media = errors.envelope(error)
+    request_id = req.context.request_id
+    told = errors.reply(error, requests.dialect(req), request_id=request_id)
+    resp.status = told.status
+    resp.set_headers(told.headers)
+    resp.media = told.body
     resp.data = None
-    log.info("web.refused id=%s code=%s", req.context.request_id, error.code)
+    log.info("web.refused id=%s code=%s", request_id, error.code)
 
 
 def _http(

@@ -1,10 +1,36 @@
 """Is this process alive, is it ready, and what does it count."""
 
-import falcon
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from collections.abc import Iterator
+from typing import Final
 
+import falcon
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Metric, generate_latest
+from prometheus_client.registry import Collector
+
+from app.gateway import Gateway
 from app.services import health
+from app.services.outage import as_unavailable
 from app.web.desk import Desk
+
+ASKED_FOR: Final = frozenset(
+    {
+        "busbar_jobs_due",
+        "busbar_jobs_running",
+        "busbar_oldest_due_seconds",
+        "busbar_queue_messages",
+    }
+)
+"""The gauges that are read from the database at each scrape, or after it."""
+
+
+class Hello:
+    """Where clients knock before their first call, to have a connection open."""
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:  # noqa: ARG002
+        """Answer."""
+        resp.media = {"service": "busbar", "status": "ok"}
+
+    on_head = on_get
 
 
 class Livez:
@@ -35,7 +61,25 @@ class Metrics:
         self._desk = desk
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:  # noqa: ARG002
-        """Show the counters of this process and the ages the database tells."""
-        health.observe(self._desk.gateway)
+        """Show the counters of this process, and what the database tells while it is there."""
+        shown = REGISTRY if _is_observed(self._desk.gateway) else _OwnCounters()
         resp.content_type = CONTENT_TYPE_LATEST
-        resp.data = generate_latest()
+        resp.data = generate_latest(shown)
+
+
+def _is_observed(gateway: Gateway) -> bool:
+    """Bring the gauges up to date; False when the database is away."""
+    try:
+        health.observe(gateway)
+    except Exception as error:
+        if as_unavailable(error) is None:
+            raise
+        return False
+    return True
+
+
+class _OwnCounters(Collector):
+    """What this process counts itself. A gauge of before the outage would lie."""
+
+    def collect(self) -> Iterator[Metric]:
+        return (metric for metric in REGISTRY.collect() if metric.name not in ASKED_FOR)

@@ -17,6 +17,7 @@ from app.web.desk import Desk
 from app.wire import strict_json
 from app.wire.native import job as native_job
 from app.wire.native.job import JobRequest
+from app.wire.surface import CHAT, SURFACES
 
 IDS_MAX: Final = 100
 
@@ -34,16 +35,17 @@ class Jobs:
         body = strict_json.parse_object(raw)
         many = "jobs" in body
         new = self._drafts(caller, body) if many else [self._draft(caller, body)]
-        submitted = self._desk.submit(
-            Submission(
-                key_id=caller.key_id,
-                fingerprint=fingerprint("/v1/jobs", raw),
-                idempotency_key=requests.idempotency_key(req),
-                is_retry=False,
-                jobs=tuple(new),
-            )
+        submission = Submission(
+            key_id=caller.key_id,
+            fingerprint=fingerprint("/v1/jobs", raw),
+            idempotency_key=requests.idempotency_key(req),
+            is_retry=False,
+            jobs=tuple(new),
         )
+        granted = self._desk.limits.submit(resp, CHAT, caller, submission)
+        submitted = self._desk.submit(submission)
         if submitted.replayed:
+            granted.attached()
             resp.set_header("idempotent-replayed", "true")
         jobs = submitted.jobs or read.by_ids(
             self._desk.gateway, caller.account_id, submitted.job_ids
@@ -60,7 +62,7 @@ class Jobs:
         caller = requests.caller(self._desk, req)
         gateway = self._desk.gateway
         if req.has_param("ids"):
-            ids = (_plain(req, "ids") or "").split(",")
+            ids = (requests.text(req, "ids") or "").split(",")
             if len(ids) > IDS_MAX:
                 raise InvalidRequest(f"ids: at most {IDS_MAX} at once", param="ids")
             found = read.by_ids(gateway, caller.account_id, ids)
@@ -70,8 +72,8 @@ class Jobs:
             gateway,
             caller.account_id,
             state=_state(req),
-            custom_id=_plain(req, "custom_id"),
-            after=_plain(req, "after"),
+            custom_id=requests.text(req, "custom_id"),
+            after=requests.text(req, "after"),
             limit=requests.limit(req),
         )
         resp.media = native_job.list_page(jobs, has_more=has_more)
@@ -136,6 +138,7 @@ def _job(
     return draft(
         desk.gateway,
         caller,
+        SURFACES[wanted.endpoint],
         body,
         raw=json.dumps(body, separators=(",", ":")).encode(),
         lane=lane,
@@ -162,10 +165,3 @@ def _state(req: falcon.Request) -> JobState | None:
     except ValueError:
         states = ", ".join(JobState)
         raise InvalidRequest(f"status: must be one of {states}", param="status") from None
-
-
-def _plain(req: falcon.Request, name: str) -> str | None:
-    text: str | None = req.get_param(name)
-    if text is not None and "\0" in text:
-        raise InvalidRequest(f"{name}: holds a character that cannot be", param=name)
-    return text

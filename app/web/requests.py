@@ -1,28 +1,40 @@
 """What every handler takes from a request: the caller, the body, the headers it acts on."""
 
+import re
 from typing import Final
 
 import falcon
 
+from app.domain.dialect import Dialect
 from app.domain.errors import InvalidKey, InvalidRequest, RequestTooLarge
 from app.services.accounts import Caller
 from app.web.desk import Desk
+from app.wire import dialects
 
 IDEMPOTENCY_KEY_MAX: Final = 255
 WAIT_MAX_S: Final = 60
 PAGE_DEFAULT: Final = 20
 PAGE_MAX: Final = 100
 NUMBER_DIGITS_MAX: Final = 9
+_SECONDS: Final = re.compile(r"\d{1,9}(\.\d{1,9})?")
+ANSWER_S: Final = 1
+"""How long before its client gives up a waiting call is answered with the job's id."""
 
 
 def caller(desk: Desk, req: falcon.Request) -> Caller:
-    """Return who makes the request. Raises InvalidKey."""
-    scheme, _, key = (req.get_header("Authorization") or "").partition(" ")
-    if not key:
-        raise InvalidKey("No API key: send it as `Authorization: Bearer bb_live_…`.")
-    if scheme.lower() != "bearer":
-        raise InvalidKey("The Authorization header must be `Bearer` and the API key.")
-    return desk.authenticate(key.strip())
+    """Return who makes the request, in a version of its API that is served here.
+
+    Raises InvalidKey, or InvalidRequest for another version.
+    """
+    found = desk.authenticate(_key(req))
+    if dialect(req) is Dialect.MESSAGES:
+        dialects.check_version(req.get_header(dialects.VERSION_HEADER))
+    return found
+
+
+def dialect(req: falcon.Request) -> Dialect:
+    """Return the dialect in which the request is answered."""
+    return dialects.dialect_of(req.path, req.get_header(dialects.VERSION_HEADER))
 
 
 def body(desk: Desk, req: falcon.Request) -> bytes:
@@ -58,24 +70,63 @@ def is_retry(req: falcon.Request) -> bool:
     return count.isdecimal() and bool(count.strip("0"))
 
 
+def patience_s(desk: Desk, req: falcon.Request) -> float:
+    """Return how long a synchronous call may wait: no longer than its client will listen."""
+    longest = desk.gateway.settings.sync_wait_s
+    told = req.get_header("x-stainless-read-timeout") or req.get_header("x-stainless-timeout") or ""
+    if _SECONDS.fullmatch(told) is None:
+        return longest
+    return min(longest, max(1.0, float(told) - ANSWER_S))
+
+
+def starting_after(req: falcon.Request) -> int:
+    """Return the number of the last frame a client knows. Raises InvalidRequest."""
+    return _number(req, "starting_after", least=0, most=10**NUMBER_DIGITS_MAX - 1, default=0)
+
+
 def wait_s(req: falcon.Request) -> int:
     """Return how long a long poll may wait. Raises InvalidRequest."""
     return _number(req, "wait", least=0, most=WAIT_MAX_S, default=0)
 
 
-def limit(req: falcon.Request) -> int:
+def limit(req: falcon.Request, *, most: int = PAGE_MAX) -> int:
     """Return the wanted page size. Raises InvalidRequest."""
-    return _number(req, "limit", least=1, most=PAGE_MAX, default=PAGE_DEFAULT)
+    return _number(req, "limit", least=1, most=most, default=PAGE_DEFAULT)
+
+
+def text(req: falcon.Request, name: str) -> str | None:
+    """Return a parameter as it is. Raises InvalidRequest for what no stored text can hold."""
+    value: str | None = req.get_param(name)
+    if value is not None and "\0" in value:
+        raise InvalidRequest(f"{name}: holds a character that cannot be", param=name)
+    return value
+
+
+def _key(req: falcon.Request) -> str:
+    """Return the API key: clients of either vendor send it in either header. Raises InvalidKey."""
+    scheme, _, rest = (req.get_header("Authorization") or "").partition(" ")
+    bearer, plain = rest.strip(), (req.get_header("x-api-key") or "").strip()
+    if not bearer and not plain:
+        raise InvalidKey(
+            "No API key: send it as `Authorization: Bearer bb_live_…` or as `x-api-key: bb_live_…`."
+        )
+    if bearer and scheme.lower() != "bearer":
+        raise InvalidKey("The Authorization header must be `Bearer` and the API key.")
+    if bearer and plain and bearer != plain:
+        raise InvalidKey(
+            "Authorization and x-api-key hold different keys; send one of them, or the same twice."
+        )
+    return bearer or plain
 
 
 def _number(req: falcon.Request, name: str, *, least: int, most: int, default: int) -> int:
-    text = req.get_param(name)
-    if text is None:
+    value = req.get_param(name)
+    if value is None:
         return default
-    plain = text.isdecimal() and text.isascii() and len(text) <= NUMBER_DIGITS_MAX
-    if not plain or not least <= int(text) <= most:
+    plain = value.isdecimal() and value.isascii() and len(value) <= NUMBER_DIGITS_MAX
+    if not plain or not least <= int(value) <= most:
         raise InvalidRequest(f"{name}: must be a number from {least} to {most}", param=name)
-    return int(text)
+    return int(value)
 
 
 def _too_large(limit: int) -> RequestTooLarge:

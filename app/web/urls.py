@@ -9,11 +9,17 @@ import falcon.media
 from app.gateway import Gateway
 from app.web import errors
 from app.web.balance import Balance
-from app.web.chat import ChatCompletions
+from app.web.beside.counting import Counting
+from app.web.beside.diagnostics import Diagnostics
+from app.web.beside.instruments import Instrument, Instruments
+from app.web.beside.stored import ChatCompletions, StoredCompletion, StoredMessages
+from app.web.completions import Completions
 from app.web.desk import open_desk
-from app.web.health import Livez, Metrics, Readyz
+from app.web.health import Hello, Livez, Metrics, Readyz
 from app.web.jobs import Cancel, Job, Jobs
 from app.web.marks import Marks
+from app.web.streaming import JobStream
+from app.wire.surface import MESSAGES
 
 
 def build(gateway: Gateway) -> falcon.App[falcon.Request, falcon.Response]:
@@ -26,10 +32,20 @@ def build(gateway: Gateway) -> falcon.App[falcon.Request, falcon.Response]:
     app.resp_options.media_handlers[falcon.MEDIA_JSON] = as_ascii
 
     app.add_route("/v1/chat/completions", ChatCompletions(desk))
+    app.add_route("/v1/chat/completions/{completion_id}", StoredCompletion(desk))
+    app.add_route("/v1/chat/completions/{completion_id}/messages", StoredMessages(desk))
+    app.add_route("/v1/messages", Completions(desk, MESSAGES))
+    app.add_route("/v1/messages/count_tokens", Counting(desk))
+    app.add_route("/v1/models", Instruments(desk))
+    app.add_route("/v1/models/{name:path}", Instrument(desk))
     app.add_route("/v1/jobs", Jobs(desk))
     app.add_route("/v1/jobs/{job_id}", Job(desk))
+    app.add_route("/v1/jobs/{job_id}/stream", JobStream(desk))
     app.add_route("/v1/jobs/{job_id}/cancel", Cancel(desk))
     app.add_route("/v1/balance", Balance(desk))
+    app.add_route("/v1/diagnostics", Diagnostics(desk))
+    app.add_route("/", Hello())
+    app.add_route("/api/hello", Hello())
     app.add_route("/livez", Livez())
     app.add_route("/readyz", Readyz(desk))
     app.add_route("/metrics", Metrics(desk))

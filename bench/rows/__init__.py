@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from bench.result import Goal, Row
-from bench.rows import accept, lines, sync, waiters
+from bench.rows import accept, lines, streams, sync, waiters
 
 _ROWS: Final = (
     Row(
@@ -63,6 +63,23 @@ _ROWS: Final = (
             Goal(key="rss_mb", sign="<", bound=250, unit="MB", label="RSS"),
         ),
         measure=waiters.measure,
+    ),
+    Row(
+        name="ttft",
+        what="added time to the first event of a stream, one client: through minus straight",
+        unit="ms",
+        goals=(Goal(key="figure", sign="≤", bound=10, unit="ms"),),
+        measure=streams.measure_ttft,
+    ),
+    Row(
+        name="streams",
+        what="streams open at once on one submitter process, all read to their end",
+        unit="served",
+        goals=(
+            Goal(key="figure", sign="≥", bound=1_000, unit="served"),
+            Goal(key="rss_mb", sign="<", bound=250, unit="MB", label="RSS"),
+        ),
+        measure=streams.measure_streams,
     ),
 )
 

@@ -7,6 +7,7 @@ import pytest
 
 from app.catalog import EXAMPLE, Catalog, load
 
+ROOT = Path(__file__).resolve().parents[2]
 KINDS = ("text", "code", "agent")
 GRADES = ("standard", "prime", "max")
 
@@ -17,9 +18,11 @@ def example() -> Catalog:
     return load(EXAMPLE)
 
 
-def test_the_example_stands_beside_the_code() -> None:
-    """The catalog that is served when none is named is the example at the root."""
-    assert Path(__file__).resolve().parents[2] / "busbar.example.toml" == EXAMPLE
+@pytest.mark.parametrize("name", ["busbar.example.toml", "examples/prompts.jsonl"])
+def test_what_people_copy_is_what_is_installed(name: str) -> None:
+    """The files at the root and those in the package are the same: `cp` the one you changed."""
+    copy = ROOT / name
+    assert copy.read_bytes() == (EXAMPLE.parent / copy.name).read_bytes()
 
 
 def test_the_example_has_the_nine_instruments(example: Catalog) -> None:
@@ -53,7 +56,7 @@ def test_prices_are_whole_nano_dollars(example: Catalog) -> None:
     assert (price.input_nanos, price.output_nanos) == (100_000_000, 400_000_000)
 
 
-def test_the_key_is_named_and_never_written(example: Catalog) -> None:
-    """A provider names the variable its key is in; none stands in the file."""
-    assert example.providers["simulator"].api_key_env == "SIMULATOR_API_KEY"
-    assert example.providers["simulator-b"].api_key_env is None
+def test_the_example_needs_no_key(example: Catalog) -> None:
+    """The simulator wants none, so nothing has to be set; how to name a variable is shown."""
+    assert not any(provider.api_key_env for provider in example.providers.values())
+    assert '# api_key_env = "' in EXAMPLE.read_text()

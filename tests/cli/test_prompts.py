@@ -81,6 +81,53 @@ def test_a_batch_line_is_opened() -> None:
     assert (job["custom_id"], job["body"]["model"]) == ("q", "own")
 
 
+def test_a_custom_id_of_a_batch_is_not_used_twice(tmp_path: Path) -> None:
+    """Both lines are named; answers are told apart by it."""
+    body = json.loads(ASK) | {"model": "own"}
+    path = tmp_path / "batch.jsonl"
+    ids = ["a", "b", "a", "c", "a"]
+    path.write_text("\n".join(json.dumps({"custom_id": each, "body": body}) for each in ids))
+    checked = check(path, MODEL)
+    assert checked.lines == 3
+    assert [(fault.number, fault.what) for fault in checked.faults] == [
+        (number, "has the custom_id 'a', as line 1 has; in a batch each is unique")
+        for number in (3, 5)
+    ]
+
+
+def test_plain_requests_may_share_a_custom_id(tmp_path: Path) -> None:
+    """Only a batch promises that there is one of each."""
+    path = tmp_path / "plain.jsonl"
+    request = json.dumps(json.loads(ASK) | {"custom_id": "a"})
+    path.write_text(f"{request}\n{request}\n")
+    assert check(path, MODEL).lines == 2
+
+
+@pytest.mark.parametrize(
+    ("row", "custom_id"),
+    [
+        ({"id": "a"}, "a"),
+        ({"id": 7}, "7"),
+        ({"id": "a", "custom_id": "b"}, "b"),
+        ({"id": "a", "custom_id": ""}, "a"),
+        ({"id": None}, None),
+    ],
+)
+def test_an_id_of_a_row_names_its_job(row: dict[str, Any], custom_id: str | None) -> None:
+    """A row's `custom_id`, or else its `id`, is the custom_id of its job."""
+    [job] = jobs(json.dumps(row | {"q": "Hi"}), rows("{q}"))
+    assert job.get("custom_id") == custom_id
+
+
+def test_an_id_too_long_for_a_custom_id_is_a_fault() -> None:
+    """It is told what to do about it."""
+    row = json.dumps({"q": "Hi", "id": "x" * (CUSTOM_ID_CHARS_MAX + 1)})
+    [(number, what)] = faults(row, rows("{q}"))
+    assert number == 1
+    assert what.startswith("has an id too long for a custom_id")
+    assert what.endswith("rename that field to leave it out")
+
+
 @pytest.mark.parametrize(
     ("part", "what"),
     [
@@ -287,13 +334,14 @@ def test_any_text_survives_csv(values: list[str]) -> None:
     assert prompts(file.getvalue(), rows("{q}", format=Format.CSV)) == values
 
 
-def test_all_faults_are_counted_and_the_first_are_kept(tmp_path: Path) -> None:
-    """A check goes on to the end of the file, whatever it finds."""
+def test_all_faults_are_known_and_the_first_are_told(tmp_path: Path) -> None:
+    """A check goes on to the end of the file, whatever it finds, and forgets no line."""
     path = tmp_path / "p.jsonl"
     path.write_text("{\n" * (FAULTS_KEPT + 20) + ASK + "\n")
     checked = check(path, MODEL)
     assert (checked.lines, checked.faults_total) == (1, FAULTS_KEPT + 20)
-    assert [fault.number for fault in checked.faults] == list(range(1, FAULTS_KEPT + 1))
+    numbers = [*(fault.number for fault in checked.faults), *checked.further]
+    assert numbers == list(range(1, FAULTS_KEPT + 21))
 
 
 def test_the_digest_is_that_of_the_whole_file(tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ class Host:
 
     directory: Path
     port: int
+    metrics_port: int
     database_url: str
     redis_url: str
 
@@ -56,6 +57,8 @@ class Host:
             "BUSBAR_DATABASE_URL": self.database_url,
             "BUSBAR_REDIS_URL": self.redis_url,
             "BUSBAR_CATALOG": str(EXAMPLE_CATALOG),
+            "BUSBAR_HOST": "127.0.0.1",
+            "BUSBAR_METRICS_PORT": str(self.metrics_port),
             "HOME": str(self.directory),
             "PATH": f"{BIN}:/usr/bin:/bin",
         }
@@ -100,23 +103,27 @@ class Host:
 
     def lives(self) -> bool:
         """True when something answers 200 to /livez."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
-        try:
-            connection.request("GET", "/livez")
-            return connection.getresponse().status == http.HTTPStatus.OK
-        except OSError:
-            return False
-        finally:
-            connection.close()
+        return answers(self.port, "/livez")
+
+    def counts(self) -> bool:
+        """True when a worker shows its counters."""
+        return answers(self.metrics_port, "/metrics")
 
 
 @pytest.fixture
 def host(tmp_path: Path, database_url: str, redis_url: str) -> Host:
     """A place to run the commands in, on the servers of the test session."""
-    with socket.socket() as probe:
+    with socket.socket() as probe, socket.socket() as other:
         probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    return Host(directory=tmp_path, port=port, database_url=database_url, redis_url=redis_url)
+        other.bind(("127.0.0.1", 0))
+        port, metrics_port = (int(each.getsockname()[1]) for each in (probe, other))
+    return Host(
+        directory=tmp_path,
+        port=port,
+        metrics_port=metrics_port,
+        database_url=database_url,
+        redis_url=redis_url,
+    )
 
 
 @pytest.fixture
@@ -125,6 +132,18 @@ def migrated(host: Host, named: dict[str, Service]) -> Host:
     with host.running(named["migrate"]) as process:
         assert process.wait(MIGRATE_S) == 0
     return host
+
+
+def answers(port: int, path: str) -> bool:
+    """True when a port of this machine answers 200 to a path."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except OSError:
+        return False
+    finally:
+        connection.close()
 
 
 def until(holds: Callable[[], bool], process: subprocess.Popen[bytes], *, within_s: float) -> bool:
@@ -186,10 +205,11 @@ def test_the_check_of_web_fails_where_nothing_listens(
 def test_a_worker_runs_healthy_and_stops_in_time(
     migrated: Host, named: dict[str, Service], name: str
 ) -> None:
-    """A worker's check turns green, and after SIGTERM it ends with success within its grace."""
+    """Its check turns green, it can be scraped, and after SIGTERM it ends within its grace."""
     worker = named[name]
     with migrated.running(worker) as process:
         assert until(lambda: migrated.healthy(worker), process, within_s=WORKER_UP_S)
+        assert migrated.counts()
         assert stopped(process, worker) == 0
 
 

@@ -162,6 +162,17 @@ def test_a_worker_is_checked_by_the_file_it_touches(named: dict[str, Service]) -
         assert touched.startswith("/tmp/")
 
 
+def test_a_worker_can_be_scraped_from_the_edge(named: dict[str, Service]) -> None:
+    """Its metrics port is one that the image exposes, and is listened on outside the container."""
+    exposed = re.findall(r"^EXPOSE (.+)$", (ROOT / "Dockerfile").read_text("utf-8"), re.MULTILINE)
+    for name in ("worker-interactive", "worker-batch"):
+        worker = named[name]
+        assert worker.environment["BUSBAR_METRICS_PORT"] in exposed[0].split()
+        assert worker.environment["BUSBAR_HOST"] == "0.0.0.0"
+        assert "edge" in worker.attributes["networks"]
+        assert set(named["migrate"].environment) < set(worker.environment)
+
+
 def test_only_this_machine_reaches_the_api(document: dict[str, Any]) -> None:
     """By default one port is published, on loopback, and the servers have no way out or in."""
     published = {name: found.get("ports") for name, found in document["services"].items()}

@@ -10,6 +10,7 @@ from aiohttp.abc import AbstractResolver
 from pydantic import SecretStr
 
 from app.domain.attempt import Answer, Failure
+from app.domain.instrument import OnDisconnect
 from app.domain.instrument import Provider as ProviderEntry
 from app.providers.base import Call, Provider
 from app.providers.registry import ADAPTERS
@@ -65,6 +66,7 @@ class Asking:
             connect_timeout_s=connect_timeout_s,
             timeout_s=TIMEOUT_S,
             concurrency=1,
+            on_disconnect=OnDisconnect.DRAIN,
         )
         secret = SecretStr(key) if key is not None else None
         async with aiohttp.ClientSession(
@@ -80,6 +82,7 @@ class Asking:
         fields: dict[str, Any] = {
             "job_id": JOB,
             "attempt": 1,
+            "dialect": ADAPTERS[self.dialect.protocol].dialect,
             "instrument": INSTRUMENT,
             "model": MODEL,
             "request": json.dumps(asked).encode(),

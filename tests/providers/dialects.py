@@ -31,7 +31,7 @@ class Dialect:
 
 
 def _question(text: str) -> dict[str, Any]:
-    return {"model": "text-max", "messages": [{"role": "user", "content": text}]}
+    return {"model": "text-max", "messages": [{"role": "user", "content": text}], "max_tokens": 100}
 
 
 def _answer(**fields: Any) -> dict[str, Any]:
@@ -84,4 +84,46 @@ OPENAI: Final = Dialect(
     ),
 )
 
-DIALECTS: Final = (OPENAI,)
+
+def _message(**fields: Any) -> dict[str, Any]:
+    return {
+        "id": "upstream-7",
+        "type": "message",
+        "role": "assistant",
+        "model": "upstream-model",
+        "content": [{"type": "text", "text": "So it is."}],
+        "stop_reason": "end_turn",
+        "stop_sequence": None,
+        **fields,
+    }
+
+
+def _weights(sent: Any, got: Any, cached: Any = None, reasoned: Any = None) -> dict[str, Any]:
+    fresh = sent - cached if type(sent) is int and type(cached) is int else sent
+    return {
+        "input_tokens": fresh,
+        "output_tokens": got,
+        "cache_read_input_tokens": cached,
+        "output_tokens_details": {"thinking_tokens": reasoned},
+    }
+
+
+ANTHROPIC: Final = Dialect(
+    protocol="anthropic",
+    path="/messages",
+    id_prefix="msg_",
+    key_header=("x-api-key", ""),
+    own_fields={
+        "webhook": {"url": "http://127.0.0.1/hook"},
+        "provider": "here",
+        "route": "there",
+        "stream": False,
+    },
+    question=_question,
+    answer=_message,
+    counts=_weights,
+    sums=("input_tokens", "output_tokens"),
+    misshapen=({}, {"content": None}, {"content": {}}, {"content": ["text"]}),
+)
+
+DIALECTS: Final = (OPENAI, ANTHROPIC)

@@ -18,6 +18,7 @@ from app.domain.pricing import Price
 from app.gateway import Gateway
 from app.services import fund
 from app.store.engine import statement
+from app.store.tables import jobs
 from tests.factories import Customer
 
 HOLD_NANOS = 254_500
@@ -131,6 +132,26 @@ def let_pass(gateway: Gateway, job_id: str, column: str, seconds: float) -> None
     """Move one moment of a job into the past by so many seconds."""
     moved = f"UPDATE jobs SET {column} = {column} - make_interval(secs => :s) WHERE id = :id"
     assert change(gateway, moved, id=job_id, s=seconds) == 1
+
+
+def copies(gateway: Gateway, job_id: str, count: int) -> list[str]:
+    """Write so many more jobs like that one, made a moment later; return their ids, oldest first.
+
+    Straight into the rows: what needs thousands of jobs need not submit each.
+    """
+    columns = [c.name for c in jobs.columns if c.name != "id"]
+    values = ", ".join(columns)
+    copied = (
+        f"INSERT INTO jobs (id, {values}) SELECT :id || '_' || lpad(n::text, 6, '0'), {values}"
+        " FROM jobs, generate_series(1, :count) AS n WHERE id = :id RETURNING id"
+    )
+    bodies = (
+        "INSERT INTO job_payloads (job_id, kind, body, created_at) SELECT j.id, kind, body,"
+        " p.created_at FROM job_payloads p, jobs j WHERE p.job_id = :id AND j.id LIKE :id || '_%'"
+    )
+    ids = sorted(row.id for row in look(gateway, copied, id=job_id, count=count))
+    change(gateway, bodies, id=job_id)
+    return ids
 
 
 def rung(gateway: Gateway, lane: Lane = Lane.INTERACTIVE) -> list[list[str]]:

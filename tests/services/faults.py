@@ -109,6 +109,42 @@ def away(database_url: str) -> Iterator[None]:
             conn.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
 
 
+@contextmanager
+def slow(gateway: Gateway, table: str, *, row_s: float, where: str = "true") -> Iterator[None]:
+    """Let each new row of a table take so many seconds, or each for which `where` holds."""
+    with gateway.engine.begin() as conn:
+        conn.exec_driver_sql(
+            "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS"
+            f" $$ BEGIN PERFORM pg_sleep({row_s}); RETURN new; END $$"
+        )
+        conn.exec_driver_sql(
+            f"CREATE TRIGGER dawdle BEFORE INSERT ON {table} FOR EACH ROW"
+            f" WHEN ({where}) EXECUTE FUNCTION dawdle()"
+        )
+    try:
+        yield
+    finally:
+        with gateway.engine.begin() as conn:
+            conn.exec_driver_sql("DROP FUNCTION dawdle CASCADE")
+
+
+@contextmanager
+def hurried(gateway: Gateway, *, limit_ms: int) -> Iterator[None]:
+    """Give each statement of a gateway so little time."""
+
+    def limit(connection: Any, _record: object) -> None:
+        connection.execute(f"SET statement_timeout = {limit_ms}")
+        connection.commit()
+
+    gateway.engine.dispose()
+    event.listen(gateway.engine, "connect", limit)
+    try:
+        yield
+    finally:
+        event.remove(gateway.engine, "connect", limit)
+        gateway.engine.dispose()
+
+
 def terminate(gateway: Gateway, pid: int) -> None:
     """Kill one server process of the database and wait until it is gone."""
     with gateway.engine.connect() as conn:

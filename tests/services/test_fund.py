@@ -3,16 +3,18 @@
 from collections.abc import Callable
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from app.domain.errors import ReferenceReused
 from app.domain.money import DOLLARS_MAX, NANOS_PER_DOLLAR
 from app.gateway import Gateway
 from app.services import fund, read
+from app.services.keeping.sweep import sweep
 from app.services.start import start
-from tests.factories import WORKER, Customer, make_customer, make_draft, submit
+from tests.factories import WORKER, Customer, make_customer, make_draft, make_job, submit
 from tests.services.book import HOLD_NANOS, look, make_lot, states
-from tests.services.faults import at_once
+from tests.services.faults import at_once, counted, cut
 
 
 def test_a_deposit_is_a_lot_and_a_transfer(gateway: Gateway, customer: Customer) -> None:
@@ -91,6 +93,34 @@ def test_the_largest_sums_add_up(gateway: Gateway) -> None:
     balance = read.balance(gateway, owner.account_id)
     assert balance.available_nanos == 3 * (DOLLARS_MAX - 1) * NANOS_PER_DOLLAR
     assert balance.spent_nanos == 0
+
+
+def test_a_deposit_does_not_wait_for_the_jobs_it_wakes(
+    gateway: Gateway, open_another: Callable[..., Gateway]
+) -> None:
+    """Somebody who holds the rows of waiting jobs cannot keep money from arriving."""
+    owner, other = make_customer(gateway, "0"), open_another()
+    start(gateway, [make_job(gateway, owner)], WORKER)
+    with other.engine.begin() as conn:
+        conn.execute(text("SELECT 1 FROM jobs FOR UPDATE"))
+        assert fund.deposit(gateway, owner.account_id, HOLD_NANOS, reference=None).is_new
+        assert read.balance(other, owner.account_id).available_nanos == HOLD_NANOS
+    assert states(gateway) == {"waiting balance": 1}
+    assert sweep(gateway) == 1
+
+
+def test_a_deposit_outlives_an_error_after_it(
+    gateway: Gateway, open_another: Callable[..., Gateway]
+) -> None:
+    """A teller whose connection dies while it wakes jobs still says that the money is there."""
+    owner = make_customer(gateway, "0")
+    start(gateway, [make_job(gateway, owner)], WORKER)
+    with counted(gateway) as sent, cut(gateway, open_another(), before=2):
+        deposited = fund.deposit(gateway, owner.account_id, HOLD_NANOS, reference=None)
+    assert ["INSERT" in sql for sql in sent] == [True, True, False]
+    assert deposited.is_new
+    assert read.balance(gateway, owner.account_id).available_nanos == HOLD_NANOS
+    assert sweep(gateway) == 1
 
 
 def test_deposits_at_once_all_arrive(

@@ -4,7 +4,9 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
+import psycopg
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from app.services.gather import Gather
 from tests.simulator.running import eventually
@@ -12,13 +14,26 @@ from tests.simulator.running import eventually
 TIMEOUT_S = 10
 
 
-class Held:
-    """Work that notes its groups and threads, and whose first group waits until it may go on."""
+def _away() -> DBAPIError:
+    return DBAPIError("SELECT 1", None, psycopg.errors.AdminShutdown())
 
-    def __init__(self) -> None:
+
+def _too_long() -> DBAPIError:
+    return DBAPIError("SELECT 1", None, psycopg.errors.QueryCanceled())
+
+
+class Held:
+    """Work that notes its groups and threads, and whose first group waits until it may go on.
+
+    A group with -1 in it breaks, as does one of more than `most` items, with `error`.
+    """
+
+    def __init__(self, error: BaseException | None = None, *, most: int = 500) -> None:
         self.groups: list[list[int]] = []
         self.threads: list[int] = []
         self.go = threading.Event()
+        self._error = error or ValueError("a bad item")
+        self._most = most
 
     def __call__(self, items: Sequence[int]) -> list[int]:
         """Return the square of each item; -1 among them breaks the group."""
@@ -26,8 +41,8 @@ class Held:
         self.threads.append(threading.get_ident())
         if len(self.groups) == 1:
             assert self.go.wait(TIMEOUT_S)
-        if -1 in items:
-            raise ValueError("a bad item")
+        if -1 in items or (len(self.groups) > 1 and len(items) > self._most):
+            raise self._error
         return [item * item for item in items]
 
 
@@ -58,12 +73,47 @@ def test_a_group_has_a_greatest_size() -> None:
     assert [len(group) for group in work.groups] == [1, 3, 3, 1]
 
 
-def test_an_error_reaches_every_caller_of_its_group() -> None:
-    """All who share the broken transaction hear of it, not only the one whose fault it was."""
+def test_a_group_has_a_greatest_weight() -> None:
+    """Items go together up to so many bytes, and one that has more goes alone."""
     work = Held()
+    items = [3, 4, 3, 11, 2, 8, 1]
+    gather = Gather[int, int](work, size=lambda item: item, bytes_max=10)
+    assert _carry(work, [0], items, gather=gather) == [item * item for item in [0, *items]]
+    assert work.groups == [[0], [3, 4, 3], [11], [2, 8], [1]]
+
+
+def test_an_error_reaches_only_the_caller_whose_fault_it_is() -> None:
+    """A broken group is tried again in halves, until the bad item is found alone."""
+    work = Held()
+    outcomes = _carry(work, [0], [1, -1, 2, 3, 4])
+    assert isinstance(outcomes.pop(2), ValueError)
+    assert outcomes == [0, 1, 4, 9, 16]
+
+
+@pytest.mark.parametrize("error", [_away(), KeyboardInterrupt()], ids=["outage", "interrupt"])
+def test_an_outage_reaches_every_caller_of_its_group(error: BaseException) -> None:
+    """What is nobody's fault is not tried again: all who share the transaction hear of it."""
+    work = Held(error)
     outcomes = _carry(work, [0], [1, -1, 2])
-    assert outcomes[0] == 0
-    assert [type(outcome) for outcome in outcomes[1:]] == [ValueError] * 3
+    assert (outcomes[0], outcomes[1:]) == (0, [error] * 3)
+    assert len(work.groups) == 2
+
+
+def test_a_group_that_takes_too_long_is_halved() -> None:
+    """A transaction that ran into its time limit was perhaps too large: its halves may be not."""
+    work = Held(_too_long(), most=4)
+    items = list(range(1, 9))
+    assert _carry(work, [0], items) == [item * item for item in [0, *items]]
+    assert [len(group) for group in work.groups] == [1, 8, 4, 4]
+
+
+def test_callers_do_not_wait_for_ever_for_a_slow_database() -> None:
+    """After so many time-outs of one group whoever is left of it is told."""
+    error = _too_long()
+    work = Held(error, most=0)
+    outcomes = _carry(work, [0], list(range(1, 9)))
+    assert (outcomes[0], outcomes[1:]) == (0, [error] * 8)
+    assert [len(group) for group in work.groups] == [1, 8, 4]
 
 
 def test_an_error_stays_in_its_group() -> None:
@@ -111,10 +161,15 @@ def test_many_threads_never_lock_each_other_out() -> None:
 
 
 def _carry(
-    work: Held, first: Sequence[int], later: Sequence[int], *, most: int = 500
+    work: Held,
+    first: Sequence[int],
+    later: Sequence[int],
+    *,
+    most: int = 500,
+    gather: Gather[int, int] | None = None,
 ) -> list[int | BaseException]:
     """Let `first` be carried while `later` gathers behind it; return what each caller got."""
-    gather = Gather[int, int](work, most=most)
+    gather = gather or Gather[int, int](work, most=most)
     with ThreadPoolExecutor(len(first) + len(later)) as pool:
         calls = [pool.submit(gather, item) for item in first]
         assert eventually(lambda: work.groups)

@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 import requests
 
 TIMEOUT_S = 5.0
+CHAT = "/v1/chat/completions"
+MESSAGES = "/v1/messages"
 
 T = TypeVar("T")
 
@@ -32,21 +34,35 @@ class Simulator:
         attempt: int | None = None,
         **fields: Any,
     ) -> requests.Response:
-        """Ask one question."""
-        headers = {"Authorization": "Bearer anything"}
-        if job is not None:
-            headers["Idempotency-Key"] = job
-        if attempt is not None:
-            headers["X-Busbar-Attempt"] = str(attempt)
+        """Ask one question in the chat protocol."""
+        headers = {"Authorization": "Bearer anything", **_named(job, attempt)}
         asked = {"model": "sim", "messages": [{"role": "user", "content": text}], **fields}
         return self.post(json.dumps(asked), headers=headers)
 
+    def message(
+        self,
+        text: str = "Explain the tides.",
+        *,
+        job: str | None = None,
+        attempt: int | None = None,
+        path: str = MESSAGES,
+        **fields: Any,
+    ) -> requests.Response:
+        """Ask one question in the messages protocol."""
+        version = {"x-api-key": "anything", "anthropic-version": "2023-06-01"}
+        turns = [{"role": "user", "content": text}]
+        asked = {"model": "sim", "max_tokens": 4_000, "messages": turns, **fields}
+        return self.post(json.dumps(asked), headers={**version, **_named(job, attempt)}, path=path)
+
+    def ask(self, path: str, text: str = "Explain the tides.", **fields: Any) -> requests.Response:
+        """Ask one question in the protocol of a path."""
+        return self.chat(text, **fields) if path == CHAT else self.message(text, **fields)
+
     def post(
-        self, body: str | bytes, *, headers: dict[str, str] | None = None
+        self, body: str | bytes, *, headers: dict[str, str] | None = None, path: str = CHAT
     ) -> requests.Response:
         """Send a body as it is."""
-        url = f"{self.url}/v1/chat/completions"
-        return self.session.post(url, data=body, headers=headers, timeout=TIMEOUT_S)
+        return self.session.post(f"{self.url}{path}", data=body, headers=headers, timeout=TIMEOUT_S)
 
     def set(self, *rules: dict[str, Any], **document: Any) -> None:
         """Put faults in force."""
@@ -64,10 +80,22 @@ class Simulator:
         counted: dict[str, Any] = self.session.get(url, params=query, timeout=TIMEOUT_S).json()
         return counted
 
+    def heard(self) -> list[dict[str, Any]]:
+        """Return the latest requests as they came in."""
+        shown = self.session.get(f"{self.url}/_simulator/requests", timeout=TIMEOUT_S).json()
+        requests_heard: list[dict[str, Any]] = shown["requests"]
+        return requests_heard
+
     def fresh(self) -> None:
         """Forget all calls and faults."""
         for what in ("calls", "faults"):
             self.session.delete(f"{self.url}/_simulator/{what}", timeout=TIMEOUT_S)
+
+
+def _named(job: str | None, attempt: int | None) -> dict[str, str]:
+    """Return the headers that say which job a call is for, and which attempt at it."""
+    names = {"Idempotency-Key": job, "X-Busbar-Attempt": attempt}
+    return {header: str(name) for header, name in names.items() if name is not None}
 
 
 @contextmanager

@@ -48,8 +48,9 @@ def test_parts_and_tool_calls_are_counted(simulator: Simulator) -> None:
     messages = [
         {"role": "user", "content": [{"type": "text", "text": "x" * 40}, {"type": "image_url"}]},
         {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c", "content": "y"},
     ]
-    assert 20 <= used(simulator, "", messages=messages)["prompt_tokens"] <= 82
+    assert 20 <= used(simulator, "", messages=messages)["prompt_tokens"] <= 84
 
 
 def test_tools_are_counted_within_their_bytes(simulator: Simulator) -> None:

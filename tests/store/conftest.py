@@ -28,6 +28,9 @@ from tests.services.faults import NOWHERE
 FINISHED_JOBS = 5_000
 """So many that a plan which reads them all costs more than one which uses an index."""
 
+BACKLOG_JOBS = 500
+"""Runnable jobs, few of them due, so that not every index of runnable jobs costs the same."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Book:
@@ -76,6 +79,7 @@ def _write(gateway: Gateway) -> Book:
     with gateway.engine.begin() as conn:
         lot = conn.execute(text("SELECT id FROM lots")).scalar_one()
         conn.execute(_FILL, {"id": queued.id, "count": FINISHED_JOBS})
+        conn.execute(_QUEUE, {"id": queued.id, "count": BACKLOG_JOBS})
     with gateway.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
         conn.execute(text("VACUUM ANALYZE"))
     return Book(
@@ -97,5 +101,12 @@ _FILL = text(
     " on_empty, input_tokens_max, output_tokens_max, state, finished_at, deadline_at)"
     " SELECT 'job_00' || n, account_id, key_id, lane, endpoint, instrument, 'c' || n,"
     " sha256(n::text::bytea), on_empty, 1, 1, 'cancelled', now(), deadline_at"
+    " FROM jobs, generate_series(1, :count) AS n WHERE id = :id"
+)
+_QUEUE = text(
+    "INSERT INTO jobs (id, account_id, key_id, lane, endpoint, instrument, on_empty,"
+    " input_tokens_max, output_tokens_max, deadline_at, run_at, nudged_at)"
+    " SELECT 'job_000' || n, account_id, key_id, 'batch', endpoint, instrument, on_empty, 1, 1,"
+    " deadline_at, now() + n % 10 * interval '1 h', CASE WHEN n % 2 = 0 THEN now() END"
     " FROM jobs, generate_series(1, :count) AS n WHERE id = :id"
 )

@@ -13,6 +13,7 @@ BROKEN: dict[str, str] = {
     "account_names_have_1_to_200_characters": "UPDATE accounts SET name = ''",
     "keys_are_stored_as_sha256": "UPDATE keys SET digest = 'the key itself'",
     "a_key_belongs_to_one_account": "UPDATE keys SET digest = sha256('')",
+    "limits_of_keys_let_something_through": "UPDATE keys SET tokens_per_minute = 0",
     "idempotency_keys_have_1_to_255_characters": "UPDATE idempotency_keys SET idempotency_key = ''",
     # Lots.
     "a_lot_credits_something": "UPDATE lots SET amount_nanos = 0, used_nanos = 0, held_nanos = 0",
@@ -25,15 +26,21 @@ BROKEN: dict[str, str] = {
         VALUES ('lot_1', :account, 'deposit', 'r', 1), ('lot_2', :account, 'deposit', 'r', 1)
     """,
     # Holds. A negative one breaks a second sentence too, which is taken away to hear the first.
-    "holds_have_a_known_state": "UPDATE holds SET state = 'lost', closed_at = now()",
+    "holds_have_a_known_state": """
+        UPDATE holds SET state = 'expired', closed_at = now() WHERE job_id = :running
+    """,
     "a_hold_is_never_negative": """
         ALTER TABLE holds DROP CONSTRAINT a_capture_never_exceeds_its_hold;
         UPDATE holds SET amount_nanos = -1
     """,
     "a_capture_never_exceeds_its_hold": """
-        UPDATE holds SET captured_nanos = amount_nanos + 1 WHERE state = 'captured'
+        UPDATE holds SET captured_nanos = amount_nanos + 1, state = 'captured', closed_at = now()
+        WHERE job_id = :running
     """,
-    "only_captured_holds_cost": "UPDATE holds SET captured_nanos = 1 WHERE state = 'released'",
+    "only_captured_holds_cost": """
+        UPDATE holds SET captured_nanos = 1, state = 'released', closed_at = now()
+        WHERE job_id = :running
+    """,
     "closed_holds_say_when": "UPDATE holds SET closed_at = now() WHERE state = 'open'",
     "a_lot_gives_something_to_a_hold": "UPDATE hold_lots SET amount_nanos = 0",
     # Transfers.
@@ -109,6 +116,45 @@ def test_the_book_is_only_ever_added_to(conn: Connection, statement: str) -> Non
     """No way of changing or deleting transfers gets past the trigger."""
     with pytest.raises(IntegrityError, match="append-only: write a reversing row instead"):
         conn.execute(text(statement))
+
+
+@pytest.mark.parametrize("state", ["open", "captured", "released"])
+@pytest.mark.parametrize("job", ["succeeded", "failed"])
+def test_a_closed_hold_never_changes(conn: Connection, book: Book, job: str, state: str) -> None:
+    """What was captured or released is not captured, released or opened again."""
+    reopened = text(
+        "UPDATE holds SET state = :state, captured_nanos = 0,"
+        " closed_at = CASE :state WHEN 'open' THEN NULL ELSE now() END WHERE job_id = :job"
+    )
+    with pytest.raises(IntegrityError, match=r"a closed hold never changes|as_their_hold_closes"):
+        conn.execute(reopened, {"state": state, "job": getattr(book, job)})
+
+
+def test_a_closed_hold_is_never_deleted(conn: Connection, book: Book) -> None:
+    """Nobody makes room for a second hold of the same job."""
+    conn.execute(text("DELETE FROM hold_lots WHERE job_id = :job"), {"job": book.failed})
+    with pytest.raises(IntegrityError, match="a closed hold never changes"):
+        conn.execute(text("DELETE FROM holds WHERE job_id = :job"), {"job": book.failed})
+
+
+@pytest.mark.parametrize("job", ["succeeded", "failed", "running", "queued"])
+def test_nothing_is_captured_past_its_settlement(conn: Connection, book: Book, job: str) -> None:
+    """A capture is refused for a hold closed earlier, left open, or never made."""
+    second_lot = "INSERT INTO lots (id, account_id, source, amount_nanos)"
+    conn.execute(text(f"{second_lot} VALUES ('lot_x', :id, 'grant', 9)"), {"id": book.account})
+    capture = text(
+        "INSERT INTO transfers VALUES"
+        " ('tr_x', 'capture', :account, :account, 'platform:revenue', 1, :job, 'lot_x')"
+    )
+    with pytest.raises(IntegrityError, match="captures_are_written_as_their_hold_closes"):
+        conn.execute(capture, {"account": book.account, "job": getattr(book, job)})
+
+
+def test_a_job_waits_for_a_known_amount(conn: Connection, book: Book) -> None:
+    """A job that waits for its balance says what it needs: nobody could wake it otherwise."""
+    forgotten = text("UPDATE jobs SET needed_nanos = 0 WHERE id = :id")
+    with pytest.raises(IntegrityError, match="jobs_wait_for_a_known_reason"):
+        conn.execute(forgotten, {"id": book.waiting})
 
 
 def test_ids_sort_by_their_bytes(conn: Connection) -> None:

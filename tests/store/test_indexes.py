@@ -6,7 +6,9 @@ import pytest
 from sqlalchemy import Connection, event, text
 
 from app.domain.job import Lane
-from app.store import claims, jobs, leases, money, queue, starts, submissions
+from app.store import claims, jobs, leases, queue, starts, submissions
+from app.store.keeping import purge, waking
+from app.store.keeping.waking import Waiting
 from tests.store.conftest import Book
 
 Ask = Callable[[Connection, Book], object]
@@ -14,22 +16,36 @@ Ask = Callable[[Connection, Book], object]
 ASKED: dict[str, tuple[str, Ask]] = {
     "whose turn it is": (
         "ix_jobs_to_nudge",
-        lambda conn, _: queue.take_due(conn, Lane.INTERACTIVE, 100),
+        lambda conn, _: queue.take_due(conn, Lane.BATCH, 10),
     ),
     "how many were rung for": (
         "ix_jobs_nudged",
-        lambda conn, _: queue.outstanding(conn, Lane.INTERACTIVE, 100),
+        lambda conn, _: queue.outstanding(conn, Lane.BATCH, 100),
     ),
     "whose nudge was lost": (
         "ix_jobs_nudged",
-        lambda conn, _: queue.forget_nudges(conn, Lane.INTERACTIVE, older_s=5, limit=100),
+        lambda conn, _: queue.forget_nudges(conn, Lane.BATCH, older_s=5, limit=100),
     ),
     "whose worker went quiet": ("ix_jobs_leased", lambda conn, _: queue.recover_lapsed(conn, 100)),
     "whose deadline passed": ("ix_jobs_by_deadline", lambda conn, _: queue.expire(conn, 100)),
-    "who must stop": ("ix_jobs_to_cancel", lambda conn, _: leases.to_cancel(conn, "worker_1")),
-    "who waits for a deposit": (
-        "ix_jobs_waiting_for_balance",
-        lambda conn, book: money.wake_waiting(conn, book.account),
+    "whose lease to spare": ("ix_jobs_leased", lambda conn, _: leases.spare(conn, 15)),
+    "who must stop": ("ix_jobs_to_cancel", lambda conn, _: leases.unwanted(conn, "worker_1")),
+    "whose client left": ("ix_jobs_left", lambda conn, _: leases.unwanted(conn, "worker_1")),
+    "which accounts lack balance": (
+        "ix_jobs_short_of_balance",
+        lambda conn, _: waking.waiting(conn, after=("", ""), limit=100),
+    ),
+    "which jobs go on after a deposit": (
+        "ix_jobs_short_of_balance",
+        lambda conn, book: waking.wake(conn, [_able(book)], share=20),
+    ),
+    "which bodies are old": (
+        "job_payloads_have_one_row_per_key",
+        lambda conn, _: purge.bodies(conn, after="", before="job_01"),
+    ),
+    "which keys are old": (
+        "ix_idempotency_keys_by_age",
+        lambda conn, _: purge.keys(conn, older_s=86_400),
     ),
     "which job a retry started": (
         "ix_jobs_by_fingerprint",
@@ -47,9 +63,17 @@ ASKED: dict[str, tuple[str, Ask]] = {
             conn, book.account, state=None, custom_id="c7", after=None, limit=20
         ),
     ),
+    "whether a job may start": (
+        "jobs_have_one_row_per_key",
+        lambda conn, book: claims.claim(conn, [book.queued], "worker_1", 30, free=[]),
+    ),
     "which jobs may start": (
         "jobs_have_one_row_per_key",
-        lambda conn, book: claims.claim(conn, [book.queued], "worker_1", 30),
+        lambda conn, book: claims.claim(conn, [book.queued, book.waiting], "worker_1", 30, free=[]),
+    ),
+    "whose money pays for them": (
+        "ix_lots_by_account",
+        lambda conn, book: claims.claim(conn, [book.queued, book.waiting], "worker_1", 30, free=[]),
     ),
 }
 """What is asked, which index must answer it, and the asking."""
@@ -61,7 +85,7 @@ def test_an_index_answers(conn: Connection, book: Book, what: str) -> None:
     index, ask = ASKED[what]
     plans = _plans(conn, lambda: ask(conn, book))
     assert any(index in plan for plan in plans), plans
-    assert not any("Seq Scan on jobs" in plan for plan in plans), plans
+    assert not any("Seq Scan on job" in plan for plan in plans), plans
 
 
 def test_other_accounts_lots_are_not_looked_at(conn: Connection, book: Book) -> None:
@@ -71,6 +95,12 @@ def test_other_accounts_lots_are_not_looked_at(conn: Connection, book: Book) -> 
     conn.execute(text("ANALYZE lots"))
     (plan,) = _plans(conn, lambda: starts.lock_lots(conn, [book.account]))
     assert "ix_lots_by_account" in plan
+
+
+def _able(book: Book) -> Waiting:
+    return Waiting(
+        account_id=book.other_account, instrument="text-prime", least_nanos=1, drawable_nanos=10**9
+    )
 
 
 _OTHERS = text(

@@ -14,8 +14,10 @@ from app.web.urls import build
 from tests.factories import Customer, chat_body, make_customer
 
 CHAT = "/v1/chat/completions"
+MESSAGES = "/v1/messages"
 JOBS = "/v1/jobs"
 ASYNC = {"Prefer": "respond-async"}
+ANTHROPIC = {"anthropic-version": "2023-06-01"}
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 """RFC 3339 in UTC."""
 
@@ -56,6 +58,12 @@ class Api:
     ) -> Result:
         """Ask for a completion."""
         return self.post(CHAT, chat_body(text, **more), headers=headers)
+
+    def message(
+        self, text: str = "What is 2 + 2?", *, headers: dict[str, str] | None = None, **more: Any
+    ) -> Result:
+        """Ask for a message."""
+        return self.post(MESSAGES, message_body(text, **more), headers=ANTHROPIC | (headers or {}))
 
     def later(self, text: str = "What is 2 + 2?", **more: Any) -> str:
         """Ask for a completion asynchronously and return the job's id."""
@@ -104,6 +112,30 @@ def open_api(gateway: Gateway, dollars: str = "10") -> Api:
 def entry(text: str = "What is 2 + 2?", **fields: Any) -> dict[str, Any]:
     """Return a job as the native API takes it."""
     return {"endpoint": CHAT, "body": chat_body(text), **fields}
+
+
+def message_body(text: str = "What is 2 + 2?", **more: Any) -> dict[str, Any]:
+    """Return a body of the messages surface."""
+    return {
+        "model": "text-prime",
+        "messages": [{"role": "user", "content": text}],
+        "max_tokens": 100,
+    } | more
+
+
+def assert_refused_as_anthropic(
+    answered: Result, status: int, error: type[BusbarError], kind: str
+) -> None:
+    """Check that an answer is a whole error of the other vendor's: type, message, request id."""
+    assert answered.status_code == status, answered.text
+    assert answered.headers["content-type"] == "application/json"
+    assert answered.json["type"] == "error"
+    assert answered.json["error"]["type"] == kind
+    assert answered.json["error"]["message"]
+    assert answered.json["error"]["details"]["error_code"] == error.code
+    assert answered.json["request_id"] == answered.headers["request-id"]
+    assert set(answered.json) == {"type", "error", "request_id"}
+    assert_marked(answered)
 
 
 def assert_refused(answered: Result, status: int, error: type[BusbarError]) -> None:

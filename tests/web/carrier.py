@@ -4,16 +4,19 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from sqlalchemy import func, select
 
 from app.domain.attempt import Answer, Outcome
+from app.domain.ids import suffix
 from app.domain.pricing import Usage
 from app.gateway import Gateway
 from app.services.settle import Finished, settle
 from app.services.start import Started, start
 from app.store.engine import statement
 from app.store.tables import IS_RUNNABLE, jobs
+from app.wire.surface import CHAT
 from tests.factories import WORKER
 
 from .polling import BOUND_S, LOOK_S
@@ -23,17 +26,35 @@ Script = Callable[[Started], Outcome]
 
 def echo(job: Started) -> Answer:
     """Answer with the last message, as an adapter would hand it over."""
-    text = json.loads(job.request)["messages"][-1]["content"]
-    message = {"role": "assistant", "content": f"re: {text}"}
-    body = {
-        "id": f"chatcmpl-{job.id}",
+    content = json.loads(job.request)["messages"][-1]["content"]
+    text = f"re: {content if isinstance(content, str) else content[-1]['text']}"
+    body = _chat(job, text) if job.endpoint == CHAT.endpoint else _message(job, text)
+    usage = Usage(input_tokens=10, output_tokens=20)
+    return Answer(status_code=200, body=json.dumps(body).encode(), usage=usage)
+
+
+def _chat(job: Started, text: str) -> dict[str, Any]:
+    message = {"role": "assistant", "content": text}
+    return {
+        "id": f"chatcmpl-{suffix(job.id)}",
         "object": "chat.completion",
         "created": 1_700_000_000,
         "model": job.instrument,
         "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
     }
-    usage = Usage(input_tokens=10, output_tokens=20)
-    return Answer(status_code=200, body=json.dumps(body).encode(), usage=usage)
+
+
+def _message(job: Started, text: str) -> dict[str, Any]:
+    return {
+        "id": f"msg_{suffix(job.id)}",
+        "type": "message",
+        "role": "assistant",
+        "model": job.instrument,
+        "content": [{"type": "text", "text": text}],
+        "stop_reason": "end_turn",
+        "stop_sequence": None,
+        "usage": {"input_tokens": 10, "output_tokens": 20},
+    }
 
 
 class Gate:

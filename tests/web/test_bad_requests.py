@@ -4,24 +4,41 @@ import pytest
 
 from app.domain.errors import InvalidRequest, MethodNotAllowed, NotFound, PathNotFound
 
-from .api import ASYNC, CHAT, JOBS, Api, assert_marked, assert_refused
+from .api import (
+    ANTHROPIC,
+    ASYNC,
+    CHAT,
+    JOBS,
+    MESSAGES,
+    Api,
+    assert_marked,
+    assert_refused,
+    assert_refused_as_anthropic,
+)
+
+MODELS = "/v1/models"
 
 ROUTES = [
-    (CHAT, {"POST"}),
+    (CHAT, {"GET", "POST"}),
+    (f"{CHAT}/chatcmpl-1", {"GET", "POST", "DELETE"}),
+    (f"{CHAT}/chatcmpl-1/messages", {"GET"}),
+    (MODELS, {"GET"}),
+    (f"{MODELS}/text-prime", {"GET"}),
     (JOBS, {"GET", "POST"}),
     (f"{JOBS}/job_1", {"GET"}),
     (f"{JOBS}/job_1/cancel", {"POST"}),
     ("/v1/balance", {"GET"}),
+    ("/v1/diagnostics", {"GET"}),
     ("/livez", {"GET"}),
     ("/readyz", {"GET"}),
     ("/metrics", {"GET"}),
 ]
+MESSAGES_ROUTES = [MESSAGES, f"{MESSAGES}/count_tokens"]
 
 
 @pytest.mark.parametrize(
     "path",
     [
-        "/",
         "/v1",
         "/v1/",
         "/v1/v1/chat/completions",
@@ -29,7 +46,9 @@ ROUTES = [
         "/v1/completions",
         "/v1/embeddings",
         "/chat/completions",
-        "/v1/chat/completions/x",
+        "/v1/chat/completions/x/y",
+        "/v1/v1/models",
+        "/api",
         "/v1/jobs/a/b/c",
         "/v1/jobs/a/results",
         "/v1/Jobs",
@@ -56,6 +75,36 @@ def test_a_wrong_method_is_a_405(api: Api, path: str, methods: set[str]) -> None
         answered = api.ask(method, path)
         assert_refused(answered, 405, MethodNotAllowed)
         assert set(answered.headers["allow"].split(", ")) - {"OPTIONS"} == methods
+
+
+@pytest.mark.parametrize("path", MESSAGES_ROUTES)
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
+def test_a_wrong_method_is_a_405_on_messages(api: Api, path: str, method: str) -> None:
+    """On the messages surface a 405 has that vendor's envelope, and the same header."""
+    answered = api.ask(method, path)
+    assert_refused_as_anthropic(answered, 405, MethodNotAllowed, "invalid_request_error")
+    assert set(answered.headers["allow"].split(", ")) - {"OPTIONS"} == {"POST"}
+
+
+@pytest.mark.parametrize("path", ["/v1/messages/x", "/v1/messages/count_tokens/x"])
+def test_an_unknown_path_below_messages_is_that_vendors_404(api: Api, path: str) -> None:
+    """Whoever asks below /v1/messages reads that vendor's errors, whatever the headers say."""
+    answered = api.get(path)
+    assert_refused_as_anthropic(answered, 404, PathNotFound, "not_found_error")
+
+
+@pytest.mark.parametrize("path", ["/v1/v1/messages", "/messages", "/v1/complete", "/v1/nothing"])
+def test_an_unknown_path_is_told_in_the_callers_own_way(api: Api, path: str) -> None:
+    """On a path nobody serves the version header tells whose errors the client can read."""
+    answered = api.ask("POST", path, headers=ANTHROPIC)
+    assert_refused_as_anthropic(answered, 404, PathNotFound, "not_found_error")
+    assert_refused(api.ask("POST", path), 404, PathNotFound)
+
+
+@pytest.mark.parametrize("path", [JOBS, "/v1/balance", "/v1/diagnostics"])
+def test_our_own_paths_have_one_envelope(api: Api, path: str) -> None:
+    """What is not one of the vendors' paths answers alike, whatever else a client speaks."""
+    assert_refused(api.ask("PATCH", path, headers=ANTHROPIC), 405, MethodNotAllowed)
 
 
 @pytest.mark.parametrize(("path", "methods"), ROUTES)

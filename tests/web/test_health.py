@@ -4,11 +4,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from prometheus_client import Gauge
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.cli.standing.ports import listening_port
 from app.gateway import Gateway
+from app.services import health
 from app.store import schema
+from app.web.health import ASKED_FOR
 from tests.factories import start_one
 
 from .api import JOBS, Api, assert_marked, entry, open_api
@@ -70,9 +73,19 @@ def test_a_missing_database_is_not_ready(bereft: Api) -> None:
     assert bereft.client.simulate_get("/livez").status_code == 200
 
 
-def test_a_scrape_without_a_database_is_no_500(bereft: Api) -> None:
-    """A scrape that cannot be answered says that the database is away."""
-    assert bereft.client.simulate_get("/metrics").status_code in {200, 503}
+def test_a_scrape_without_a_database_shows_what_is_known(gateway: Gateway, bereft: Api) -> None:
+    """The process's own counters are told; gauges are left out, not shown as they were before."""
+    before = scrape(open_api(gateway))
+    during = scrape(bereft)
+    asked_for = {name for name, _ in before} - {name for name, _ in during}
+    assert asked_for == ASKED_FOR
+    assert before["busbar_nudges_lost_total", ""] == during["busbar_nudges_lost_total", ""]
+
+
+def test_every_gauge_of_the_database_is_left_out_in_an_outage() -> None:
+    """The list of gauges that are asked for knows all there are."""
+    gauges = [each for each in vars(health).values() if isinstance(each, Gauge)]
+    assert {metric.name for gauge in gauges for metric in gauge.describe()} == ASKED_FOR
 
 
 def scrape(api: Api) -> dict[tuple[str, str], float]:

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from app.domain.errors import BusbarError, InvalidRequest, OutOfRange
+from app.wire.metadata import PAIRS_MAX
 from app.wire.native.job import (
     DEADLINE_MAX_S,
     JOBS_MAX,
-    METADATA_PAIRS_MAX,
     JobRequest,
     read_many,
     read_one,
@@ -44,7 +44,7 @@ def test_a_job_needs_an_endpoint_and_a_body() -> None:
         {"custom_id": "é" * 64},
         {"custom_id": None},
         {"metadata": {}},
-        {"metadata": {str(at): "" for at in range(METADATA_PAIRS_MAX)}},
+        {"metadata": {str(at): "" for at in range(PAIRS_MAX)}},
         {"metadata": {"k" * 64: "v" * 512}},
         {"metadata": {"k": "line\nline\ttab 😀"}},
         {"deadline_s": 1},
@@ -65,7 +65,7 @@ def test_what_is_allowed_is_taken(fields: dict[str, Any]) -> None:
         ("endpoint", "/v1/completions"),
         ("custom_id", ""),
         ("custom_id", "c" * 65),
-        ("metadata", {str(at): "" for at in range(METADATA_PAIRS_MAX + 1)}),
+        ("metadata", {str(at): "" for at in range(PAIRS_MAX + 1)}),
         ("metadata", {"": "v"}),
         ("metadata", {"k" * 65: "v"}),
         ("metadata", {"k": "v" * 513}),

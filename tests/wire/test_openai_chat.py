@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from app.domain.errors import BusbarError, InvalidRequest, OutOfRange
+from app.domain.pricing import input_bound
 from app.wire.openai.chat import MESSAGES_MAX, ChatRequest, extras, prompt, read
 
 GOOD: dict[str, Any] = {"model": "text-max", "messages": [{"role": "user", "content": "hi"}]}
@@ -35,6 +36,8 @@ def taken(**fields: Any) -> ChatRequest:
         {"n": 1},
         {"n": 128},
         {"stream": False},
+        {"stream": True},
+        {"store": True},
         {"stop": "\n"},
         {"stop": []},
         {"stop": ["a", "b", "c", "d"]},
@@ -132,7 +135,6 @@ def test_a_wrong_type_is_a_400(field: str, value: Any) -> None:
         ("top_logprobs", 21),
         ("frequency_penalty", 2.1),
         ("presence_penalty", -2.1),
-        ("stream", True),
     ],
     ids=lambda value: str(value)[:30],
 )
@@ -247,3 +249,25 @@ def test_extras_are_all_that_becomes_tokens_beside_the_messages() -> None:
     }
     assert extras(body) == ['[{"name": "é"}]'.encode(), b'{"type": "\xed\xa0\xbd"}']
     assert extras(GOOD) == []
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "text", "text": "hi", "cache_control": {"type": "ephemeral", "ttl": "5m"}},
+        {"type": "thinking", "thinking": "hm", "signature": "s"},
+        {"type": "text", "text": "hi", "annotations": [{"type": "url_citation", "url": "u"}]},
+    ],
+    ids=str,
+)
+def test_marks_on_text_do_not_make_it_an_image(part: dict[str, Any]) -> None:
+    """Parts that clients of several vendors send are weighed by their bytes."""
+    body = {**GOOD, "messages": [{"role": "user", "content": [part]}]}
+    assert input_bound(prompt(body), extras(body), context_tokens=100_000) < 300
+
+
+def test_settings_are_no_part_of_a_prompt() -> None:
+    """What only steers a call weighs nothing; a field nobody knows may be a prompt."""
+    settings = {"stream_options": {"include_usage": True}, "reasoning_effort": "low"}
+    assert extras({**GOOD, **settings, "service_tier": "flex", "provider": {}}) == []
+    assert extras({**GOOD, "of_next_year": 1}) == [b"1"]

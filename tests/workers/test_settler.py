@@ -19,6 +19,7 @@ from tests.simulator.running import eventually
 from workers.settler import Settler
 
 Open = Callable[..., Gateway]
+GRACE_S = 15.0
 TOO_MANY = Usage(input_tokens=2**63, output_tokens=1)
 """A count of tokens that no column holds."""
 
@@ -46,7 +47,7 @@ def desk(gateway: Gateway) -> Iterator[Desk]:
     """Return a settler that is closed in the end."""
     opened = Desk(gateway)
     yield opened
-    opened.settler.close()
+    opened.settler.close(grace_s=GRACE_S)
 
 
 def test_what_is_finished_is_settled(gateway: Gateway, customer: Customer, desk: Desk) -> None:
@@ -137,7 +138,7 @@ def test_an_outage_beside_one_that_cannot_be_written(
     settler.put(Finished(job=bad, outcome=replace(answer(), usage=TOO_MANY)))
     with cut(gateway, open_another(), before=1):
         settler.open()
-        settler.close()
+        settler.close(grace_s=GRACE_S)
     assert len(settled) == 2
     assert standing(gateway, good.id) == ("succeeded", None, 1)
 
@@ -155,7 +156,7 @@ def test_closing_settles_what_is_left(gateway: Gateway, customer: Customer) -> N
     desk = Desk(gateway)
     jobs = _started(gateway, customer, 50)
     desk.put(jobs, answer())
-    desk.settler.close()
+    desk.settler.close(grace_s=GRACE_S)
     assert len(desk.settled) == 50
     assert states(gateway) == {"succeeded": 50}
 

@@ -1,10 +1,13 @@
 """A whole worker in one process: from a message to a settled job, and out again."""
 
-from collections.abc import Callable, Iterator
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
+from app.broker import BATCH, INTERACTIVE, QUEUES, WEBHOOKS
 from app.domain.job import Lane
 from app.gateway import Gateway
 from app.services.cancel import cancel
@@ -33,9 +36,14 @@ def hire(open_another: Open, gateway: Gateway) -> Iterator[Hire]:
     """Open workers, each with a gateway of its own, and drain them in the end."""
     hired: list[Worker] = []
 
-    def hire_one(*, heartbeat_file: Path | None = None, **changes: object) -> Worker:
+    def hire_one(
+        *,
+        queues: Sequence[str] = QUEUES,
+        heartbeat_file: Path | None = None,
+        **changes: object,
+    ) -> Worker:
         settings = {"catalog": gateway.settings.catalog, "drain_s": 0.2, **changes}
-        worker = Worker(open_another(**settings), heartbeat_file=heartbeat_file)
+        worker = Worker(open_another(**settings), queues=queues, heartbeat_file=heartbeat_file)
         worker.open()
         hired.append(worker)
         return worker
@@ -63,6 +71,28 @@ def test_slots_come_back(gateway: Gateway, customer: Customer, hire: Hire) -> No
     new = [make_draft(gateway, customer) for _ in range(10)]
     worker.offer(Lane.INTERACTIVE, submit(gateway, customer, new).job_ids)
     assert _become(gateway, {"succeeded": 10})
+
+
+@pytest.mark.parametrize(
+    ("queues", "at_once"),
+    [(QUEUES, 2), ((INTERACTIVE, BATCH), 2), ((BATCH,), 4), ((BATCH, WEBHOOKS), 4)],
+    ids=["all", "both lanes", "batch", "batch, webhooks"],
+)
+def test_a_share_is_kept_free_for_those_who_may_come(
+    gateway: Gateway,
+    customer: Customer,
+    hire: Hire,
+    simulator: Simulator,
+    queues: Sequence[str],
+    at_once: int,
+) -> None:
+    """Batch lines leave slots free on a worker that serves interactive calls, and only there."""
+    simulator.set(latency={"ms": 100})
+    new = [make_draft(gateway, customer, lane=Lane.BATCH) for _ in range(6)]
+    worker = hire(queues=queues, slots=4, interactive_share=0.5)
+    worker.offer(Lane.BATCH, submit(gateway, customer, new).job_ids)
+    assert _become(gateway, {"succeeded": 6})
+    assert simulator.calls()["in_flight_peak"] == at_once
 
 
 def test_another_route_is_tried_by_the_next_message(
@@ -107,9 +137,14 @@ def test_a_cancellation_reaches_the_call(
 
 
 def test_a_lost_job_is_let_go(
-    gateway: Gateway, customer: Customer, hire: Hire, simulator: Simulator
+    gateway: Gateway,
+    customer: Customer,
+    hire: Hire,
+    simulator: Simulator,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """A worker that learns that another one has its job ends its own call, and settles nothing."""
+    """A worker that learns that another one has its job says so and ends its call, unsettled."""
+    caplog.set_level(logging.WARNING)
     simulator.set(HANG)
     job_id = make_job(gateway, customer)
     hire(lease_s=0.9).offer(Lane.INTERACTIVE, [job_id])
@@ -120,6 +155,7 @@ def test_a_lost_job_is_let_go(
         conn.exec_driver_sql("UPDATE attempts SET number = number + 1")
     assert eventually(lambda: simulator.calls()["in_flight"] == 0)
     assert job_row(gateway, job_id).state == "running"
+    assert caplog.text.count("keeper.lost_leases jobs=1") == 1
 
 
 def test_draining_gives_jobs_back(
@@ -169,6 +205,40 @@ def test_without_redis_jobs_are_taken_from_the_rows(
     assert _become(gateway, {"succeeded": 2})
 
 
+def test_without_redis_a_worker_keeps_to_its_queues(
+    gateway: Gateway, customer: Customer, hire: Hire
+) -> None:
+    """Who serves batch lines only takes no interactive job from the rows either."""
+    jobs = {lane: make_job(gateway, customer, lane=lane) for lane in Lane}
+    hire(queues=(BATCH,), redis_url=NOWHERE)
+    assert eventually(lambda: standing(gateway, jobs[Lane.BATCH])[0] == "succeeded", within_s=15)
+    assert standing(gateway, jobs[Lane.INTERACTIVE])[0] == "queued"
+
+
+def test_draining_ends_while_postgres_is_away(
+    gateway: Gateway,
+    customer: Customer,
+    hire: Hire,
+    simulator: Simulator,
+    database_url: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A worker that is stopped in an outage leaves its answers to their leases, and says so."""
+    simulator.set(latency={"ms": 300})
+    job_id = make_job(gateway, customer)
+    worker = hire(drain_s=1.0)
+    worker.offer(Lane.INTERACTIVE, [job_id])
+    assert eventually(lambda: simulator.calls()["in_flight"] == 1)
+    with away(database_url):
+        assert eventually(lambda: "settler.waits" in caplog.text, within_s=15)
+        begun = time.monotonic()
+        worker.drain()
+        assert time.monotonic() - begun < 20
+    assert "settler.gave_up answers=1" in caplog.text
+    gateway.engine.dispose()
+    assert standing(gateway, job_id) == ("running", None, 1)
+
+
 def test_an_answer_outlives_an_outage(
     gateway: Gateway, customer: Customer, hire: Hire, simulator: Simulator, database_url: str
 ) -> None:
@@ -194,7 +264,7 @@ def test_a_leader_rings_and_recovers(
     lapse(gateway, lost)
     silence(gateway)
     for _ in range(2):
-        hire()
+        hire(lease_s=1)  # a new leader spares what lapsed before it came for half a lease
     assert eventually(lambda: (rung(gateway, Lane.BATCH), rung(gateway)) == ([[line]], [[lost]]))
     assert attempts(gateway, lost) == ["lost"]
 

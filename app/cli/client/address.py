@@ -40,8 +40,8 @@ def find_address(settings: ClientSettings, *, base_url: str | None, key: str | N
     must not see it.
     """
     ready = _ready(settings.state_dir / READY_FILE)
-    written_url = (ready.get("base_url") or "").rstrip("/")
-    chosen_url = (base_url or settings.base_url or written_url or DEFAULT_BASE_URL).rstrip("/")
+    written_url = _root(ready.get("base_url") or "")
+    chosen_url = _root(base_url or settings.base_url or written_url or DEFAULT_BASE_URL)
     _check_url(chosen_url)
     chosen_key = key or (settings.key.get_secret_value() if settings.key else None)
     account = None
@@ -50,6 +50,26 @@ def find_address(settings: ClientSettings, *, base_url: str | None, key: str | N
     if chosen_key is not None and not all("!" <= letter <= "~" for letter in chosen_key):
         raise ValueError("the API key holds characters no key has; was it pasted whole?")
     return Address(base_url=chosen_url, key=chosen_key, account=account)
+
+
+def missing_key(settings: ClientSettings, address: Address) -> str:
+    """Return why there is no key for a gateway, and what to do about it, in one sentence."""
+    folder = settings.state_dir.absolute()
+    written_url = _root(_ready(folder / READY_FILE).get("base_url") or "")
+    what = f"no API key for {address.base_url}"
+    if written_url:
+        known = f"the one in {folder} is for {written_url}"
+        return f"{what} ({known}): set BUSBAR_KEY (`busbar keys create ACCOUNT` makes one)"
+    return (
+        f"{what}, and {folder} knows of no gateway: start one with `busbar up`, or name its state "
+        "directory in BUSBAR_STATE_DIR; for another gateway set BUSBAR_BASE_URL and BUSBAR_KEY "
+        "(`busbar keys create ACCOUNT` makes one)"
+    )
+
+
+def _root(url: str) -> str:
+    """Return a base URL as this client wants it; the vendors' SDKs want `/v1` at its end."""
+    return url.rstrip("/").removesuffix("/v1").rstrip("/")
 
 
 def _ready(path: Path) -> dict[str, str]:

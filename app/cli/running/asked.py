@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
-from app.cli.running.journal import Plan, Scalar
+from app.cli.running.kept.plan import Plan, Scalar
 from app.cli.running.prompts import Form, Format
 from app.cli.running.stops import Usage
 from app.cli.running.template import parse_template
@@ -28,7 +28,11 @@ Out = Annotated[
 ]
 TemplateText = Annotated[
     str | None,
-    typer.Option("--template", help="Makes a prompt of each row: 'Solve: {question}'."),
+    typer.Option(
+        "--template",
+        help="Makes a prompt of each row: 'Solve: {question}'. A field `custom_id`, or else `id`, "
+        "becomes the custom_id of its result.",
+    ),
 ]
 FormatName = Annotated[
     Format | None, typer.Option("--format", help="How the file is written. [default: by its name]")
@@ -67,7 +71,7 @@ class Asked:
     @property
     def folder(self) -> Path:
         """Where the journal lies."""
-        return self.out.with_name(self.out.name + ".run")
+        return _folder(self.out)
 
     def differences(self, plan: Plan, sha256: str) -> str:
         """Say how an earlier run into the same output differs; nothing when it is this one."""
@@ -96,6 +100,9 @@ def ask(
         raise Usage(f"{out.parent} is no directory")
     if out.is_dir() or (out.exists() and out.samefile(prompts)):
         raise Usage(f"{out} cannot take the results; choose another --out")
+    folder = _folder(out)
+    if folder.exists() and not folder.is_dir():
+        raise Usage(f"{folder} is in the way; move it, or choose another --out")
     if form.format is Format.CSV and template is None:
         raise Usage("rows of a CSV file need --template, as 'Solve: {question}'")
     try:
@@ -122,6 +129,10 @@ def ask(
 def format_of(prompts: Path, named: Format | None) -> Format:
     """Return how a file is written: as named, else by the end of its name."""
     return named or (Format.CSV if prompts.suffix.lower() == ".csv" else Format.JSONL)
+
+
+def _folder(out: Path) -> Path:
+    return out.with_name(out.name + ".run")
 
 
 def _shown(value: Scalar) -> str:

@@ -4,19 +4,23 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
+from textwrap import fill
 from typing import Final
 
 from app.cli.client.answers import Balance, Refused
 from app.cli.client.session import Unreachable
-from app.cli.running.journal import Plan
+from app.cli.running.kept.plan import Plan
+from app.cli.running.kept.results import Results
 from app.cli.running.loop import OutOfBalance
 from app.cli.running.progress import dollars
-from app.cli.running.results import Results
+from app.cli.running.records import LineFault
 from app.cli.running.stops import BadLines, RefusedLines, Stop
 from app.cli.terminal import failing
 
 INTERRUPTED: Final = 130
 RESUMES: Final = "The same command resumes."
+WIDTH: Final = 100
+"""Characters of a line on stderr that lists many numbers."""
 
 _KEY_STATUSES: Final = (401, 403)
 _PAYMENT_REQUIRED: Final = 402
@@ -28,8 +32,10 @@ def told() -> Iterator[None]:
     try:
         yield
     except Stop as stop:
-        if isinstance(stop, BadLines):
-            _list(stop)
+        if isinstance(stop, RefusedLines):
+            _list_alike(stop.faults, stop.total)
+        elif isinstance(stop, BadLines):
+            _list(stop.faults, stop.further)
         failing.fail(str(stop), stop.exit_code)
     except Refused as error:
         _refused(error)
@@ -64,21 +70,42 @@ def out_of_balance(error: OutOfBalance, results: Results, plan: Plan, *, remedy:
 
 def failures(results: Results, plan: Plan) -> None:
     """Say on stderr which errors ended lines, most frequent first."""
+    if not results.failed:
+        return
     _say(f"busbar: {results.failed:,} of {plan.lines:,} lines failed:")
     for code, times in results.failures.most_common():
         _say(f"  {times:,} x {code}: {results.examples[code]}")
 
 
-def _list(stop: BadLines) -> None:
+def refusals(results: Results, plan: Plan) -> None:
+    """Say on stderr which lines the gateway did not take, and what to do about them."""
+    if not results.refused:
+        return
+    _say(f"busbar: the gateway refused {results.refused:,} of {plan.lines:,} lines:")
+    _list_alike(results.refusals, results.refused)
+    _say("  They cost nothing. Mend them in their place, and the same command sends only them.")
+
+
+def _list(faults: Sequence[LineFault], further: Sequence[int]) -> None:
+    """List every faulty line, the first ones with what is wrong."""
+    for fault in faults:
+        _say(f"  line {fault.number} {fault.what}")
+    if further:
+        text = f"  … and {len(further):,} more, on the lines {_ranges(further)}"
+        _say(fill(text, WIDTH, subsequent_indent="    ", break_on_hyphens=False))
+
+
+def _list_alike(faults: Sequence[LineFault], total: int) -> None:
     """List faulty lines; one option the gateway refuses spoils hundreds, so those share a line."""
-    if isinstance(stop, RefusedLines):
-        for what, group in groupby(stop.faults, key=lambda fault: fault.what):
-            _say(f"  line {_ranges([fault.number for fault in group])} {what}")
-    else:
-        for fault in stop.faults:
-            _say(f"  line {fault.number} {fault.what}")
-    if stop.total > len(stop.faults):
-        _say(f"  … and {stop.total - len(stop.faults):,} more")
+    for what, group in groupby(faults, key=lambda fault: fault.what):
+        numbers = [fault.number for fault in group]
+        _say(f"  {'line' if len(numbers) == 1 else 'lines'} {_ranges(numbers)}: {what}")
+    _count_rest(faults, total)
+
+
+def _count_rest(faults: Sequence[LineFault], total: int) -> None:
+    if total > len(faults):
+        _say(f"  … and {total - len(faults):,} more")
 
 
 def _ranges(numbers: Sequence[int]) -> str:
@@ -93,10 +120,10 @@ def _ranges(numbers: Sequence[int]) -> str:
 
 
 def _missing_nanos(balance: Balance | None, results: Results, left: int) -> int:
-    succeeded = results.done - results.failed
-    if balance is None or not succeeded:
+    if balance is None or not results.succeeded:
         return 0
-    return max(0, -(-results.cost_nanos * left // succeeded) - balance.available_nanos)
+    needed = -(-results.cost_nanos * left // results.succeeded)
+    return max(0, needed - balance.available_nanos)
 
 
 def _refused(error: Refused) -> None:

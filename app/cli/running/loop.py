@@ -7,8 +7,9 @@ from typing import Final, Protocol
 from app.cli.client.answers import Balance
 from app.cli.client.session import Client
 from app.cli.running.chunks import CHUNK_LINES_MAX, Chunk, submit
-from app.cli.running.journal import Journal
-from app.cli.running.results import Results
+from app.cli.running.kept.journal import Journal
+from app.cli.running.kept.results import Results
+from app.cli.running.stops import RefusedLines
 from app.cli.running.window import Window
 
 WINDOW_LINES_MAX: Final = 5_000
@@ -49,11 +50,20 @@ class Loop:
             if not results.has(index):
                 self._window.add(job_id, index)
 
-    def carry(self, chunks: Iterator[Chunk], watcher: Watcher, *, wait_for_balance: bool) -> None:
-        """Carry the run until every line has its result.
+    @property
+    def balance(self) -> Balance:
+        """The balance as it was last asked for."""
+        if self._balance is None:
+            self._ask_balance()
+        assert self._balance is not None
+        return self._balance
 
-        Raises OutOfBalance (unless it shall wait), Vanished, InputChanged, BadLines, Refused and
-        Unreachable; whatever happens, what is done stays done.
+    def carry(self, chunks: Iterator[Chunk], watcher: Watcher, *, wait_for_balance: bool) -> None:
+        """Carry the run until every line has its result; a line that is refused has one as well.
+
+        Raises OutOfBalance (unless it shall wait), RefusedLines when the gateway takes none,
+        Doubtful, Vanished, InputChanged, Refused and Unreachable; whatever happens, what is done
+        stays done.
         """
         all_sent = False
         while not all_sent or len(self._window):
@@ -69,23 +79,33 @@ class Loop:
                 raise OutOfBalance(self._balance)
             if not sent and len(self._window):
                 time.sleep(self._window.pause_s)
+        # The last results have moved money since the balance was asked for.
+        self._ask_balance()
+        self._report(watcher)
 
     def _send(self, chunks: Iterator[Chunk]) -> bool:
         chunk = next(chunks, None)
         if chunk is None:
             return False
-        ids = submit(self._client, self._journal, chunk, key=self._key)
-        for index, job_id in enumerate(ids, start=chunk.first):
+        submitted = submit(self._client, self._journal, chunk, key=self._key)
+        for index, job_id in submitted.jobs.items():
             self._window.add(job_id, index)
+        for line in submitted.refused:
+            fault = line.fault
+            self._results.refuse(line.index, fault, custom_id=line.custom_id, code=line.code)
+        if self._journal.is_untouched:
+            # Something is wrong with all lines alike, a model or an option; no need to try more.
+            raise RefusedLines(self._results.refusals, self._results.refused)
         return True
 
     def _report(self, watcher: Watcher) -> None:
-        now = time.monotonic()
-        if self._balance is None or now - self._balance_at > BALANCE_EVERY_S:
-            self._balance = self._client.balance()
-            self._balance_at = now
+        if time.monotonic() - self._balance_at > BALANCE_EVERY_S:
+            self._ask_balance()
         waiting = self._window.waiting_for_balance
-        watcher.show(self._results, self._balance, waiting_for_balance=waiting)
+        watcher.show(self._results, self.balance, waiting_for_balance=waiting)
+
+    def _ask_balance(self) -> None:
+        self._balance, self._balance_at = self._client.balance(), time.monotonic()
 
     def _is_stuck(self, *, is_quiet: bool) -> bool:
         """Return whether jobs have waited for balance, and nothing else happened, for too long."""

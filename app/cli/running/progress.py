@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from app.cli.client.answers import Balance
-from app.cli.running.results import Results
+from app.cli.running.kept.results import Results
 
 LINE_EVERY_S: Final = 5.0
 REFRESHES_PER_S: Final = 8
@@ -22,6 +22,8 @@ ETA_AFTER: Final = 30
 RATE_MEMORY_S: Final = 10.0
 """How much of the past the shown rate remembers."""
 RATE_EVERY_S: Final = 0.25
+STALL_S: Final = 15.0
+"""How long nothing may finish before that is said, instead of a rate that means nothing."""
 NANOS_PER_SHOWN: Final = 100_000
 """Money is shown in ten-thousandths of a dollar."""
 
@@ -43,11 +45,11 @@ class Progress:
         self._total = total
         self._remedy = remedy
         self._done_before = self._done = done
-        self._facts = ""
+        self._pace = self._counts = ""
         self._waiting = 0
         self._trouble: str | None = None
         self._rate = _Rate(done, clock())
-        self._line_at = clock()
+        self._began_at = self._moved_at = self._line_at = clock()
         self._live = (
             Live(get_renderable=self._render, console=console, refresh_per_second=REFRESHES_PER_S)
             if console.is_terminal
@@ -56,14 +58,15 @@ class Progress:
 
     def show(self, results: Results, balance: Balance, *, waiting_for_balance: int) -> None:
         """Take the news in, and show them when it is time."""
+        now = self._clock()
+        if results.done > self._done:
+            self._moved_at = now
         self._done, self._waiting = results.done, waiting_for_balance
-        rate = self._rate.seen(results.done, self._clock())
-        left = ""
-        if results.done - self._done_before >= ETA_AFTER and rate > 0:
-            left = f", {_duration((self._total - results.done) / rate)} left"
-        self._facts = (
-            f"{rate:.{0 if rate >= 10 else 1}f}/s{left}, {results.failed} failed, "
-            f"{dollars(results.cost_nanos)} spent, {dollars(balance.available_nanos)} in balance"
+        self._pace = self._pace_at(now)
+        refused = f"{results.refused} refused, " if results.refused else ""
+        self._counts = (
+            f"{results.failed} failed, {refused}{dollars(results.cost_nanos)} spent, "
+            f"{dollars(balance.available_nanos)} in balance"
         )
         self._print_line()
 
@@ -83,17 +86,40 @@ class Progress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._pace = self._pace_overall()
         if self._live is not None:
             self._live.stop()
-        elif self._facts:
+        elif self._counts:
             self._print_line(now=True)
+
+    def _pace_at(self, now: float) -> str:
+        """Return how fast it goes and, when that can be guessed, how long it will take."""
+        rate, finished = self._rate.seen(self._done, now), self._done - self._done_before
+        quiet_s = now - self._moved_at
+        if quiet_s >= STALL_S and self._done < self._total:
+            return f"nothing finished for {_duration(quiet_s)}, "
+        left = self._total - self._done
+        guess = (
+            f", {_duration(left / rate)} left" if finished >= ETA_AFTER and rate and left else ""
+        )
+        return f"{_number(rate)}/s{guess}, "
+
+    def _pace_overall(self) -> str:
+        """Return how fast it went from the beginning of this session to now."""
+        finished, passed = self._done - self._done_before, self._clock() - self._began_at
+        if not finished or passed <= 0:
+            return ""
+        return f"{_number(finished / passed)}/s over {_duration(passed)}, "
+
+    def _facts(self) -> str:
+        return self._pace + self._counts
 
     def _print_line(self, *, now: bool = False) -> None:
         if self._live is not None or not (now or self._clock() - self._line_at > LINE_EVERY_S):
             return
         self._line_at = self._clock()
         note = self._note()
-        text = f"{self._done}/{self._total} done, {self._facts}" + (f", {note}" if note else "")
+        text = f"{self._done}/{self._total} done, {self._facts()}" + (f", {note}" if note else "")
         self._console.print(Text(text), soft_wrap=True)
 
     def _note(self) -> str:
@@ -110,7 +136,7 @@ class Progress:
         )
         lines = Table.grid(expand=True)
         lines.add_row(bar)
-        lines.add_row(Text(self._facts, style="dim"))
+        lines.add_row(Text(self._facts(), style="dim"))
         if note := self._note():
             lines.add_row(Text(note, style="yellow"))
         return lines
@@ -140,6 +166,10 @@ class _Rate:
         return self._sum / self._weight if self._weight else 0.0
 
 
+def _number(rate: float) -> str:
+    return f"{rate:.{0 if rate >= 10 else 1}f}"
+
+
 def _duration(seconds: float) -> str:
     whole = math.ceil(seconds)
     if whole < 60:
@@ -147,4 +177,7 @@ def _duration(seconds: float) -> str:
     minutes, rest = divmod(whole, 60)
     if minutes < 60:
         return f"{minutes} m {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} m"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 24:
+        return f"{hours} h {minutes:02d} m"
+    return f"{hours // 24} d {hours % 24:02d} h"

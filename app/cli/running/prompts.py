@@ -1,7 +1,7 @@
 """The prompts file of a run: every line is checked and becomes one job of `POST /v1/jobs`."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -23,7 +23,7 @@ JOB_BYTES_MAX: Final = 8_000_000
 """The largest request that is sent, as JSON."""
 CUSTOM_ID_CHARS_MAX: Final = 64
 FAULTS_KEPT: Final = 100
-"""Faults that are told one by one; the others are counted."""
+"""Faults that are told in words; of the others only the lines are."""
 ENDPOINT: Final = "/v1/chat/completions"
 """The endpoint whose request bodies a prompts file holds."""
 
@@ -49,10 +49,14 @@ class Form:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One request of the file: where it begins, and the job to submit, as JSON."""
+    """One request of the file: where it begins, and the job to submit, as JSON.
+
+    `batch_id` is the custom_id of a line of an OpenAI batch, where no two may be the same.
+    """
 
     number: int
     job: bytes
+    batch_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,27 +67,36 @@ class Checked:
     size: int
     lines: int
     faults: tuple[LineFault, ...]
-    faults_total: int
+    """The first FAULTS_KEPT."""
+    further: Sequence[int]
+    """The lines of all the others."""
+
+    @property
+    def faults_total(self) -> int:
+        """How many faults there are."""
+        return len(self.faults) + len(self.further)
 
 
 def check(path: Path, form: Form) -> Checked:
-    """Read the whole file once and keep nothing but its digest and its faults.
+    """Read the whole file once and keep nothing but its digest, its faults and its batch ids.
 
     Raises OSError when it cannot be read.
     """
     faults: list[LineFault] = []
-    lines = total = 0
+    further: list[int] = []
+    lines = 0
+    batch_ids: dict[str, int] = {}
     with path.open("rb") as file:
         raw = RawLines(file)
-        for found in read(raw, form):
+        for found in (_own(each, batch_ids) for each in read(raw, form)):
             if isinstance(found, Line):
                 lines += 1
-                continue
-            total += 1
-            if len(faults) < FAULTS_KEPT:
+            elif len(faults) < FAULTS_KEPT:
                 faults.append(found)
+            else:
+                further.append(found.number)
         return Checked(
-            sha256=raw.sha256, size=raw.size, lines=lines, faults=tuple(faults), faults_total=total
+            sha256=raw.sha256, size=raw.size, lines=lines, faults=tuple(faults), further=further
         )
 
 
@@ -110,9 +123,24 @@ def read(raw: RawLines, form: Form) -> Iterator[Line | LineFault]:
         yield record if isinstance(record, LineFault) else _line(record, form)
 
 
+def _own(found: Line | LineFault, batch_ids: dict[str, int]) -> Line | LineFault:
+    """Return what was found, or the fault of a line whose batch_id an earlier one has."""
+    if isinstance(found, LineFault) or found.batch_id is None:
+        return found
+    first = batch_ids.setdefault(found.batch_id, found.number)
+    if first == found.number:
+        return found
+    what = f"has the custom_id {found.batch_id!r}, as line {first} has; in a batch each is unique"
+    return LineFault(number=found.number, what=what)
+
+
 def _line(record: Record, form: Form) -> Line | LineFault:
+    fields = record.fields
     try:
-        return Line(number=record.number, job=_job(record.fields, form))
+        job = _job(fields, form)
+        is_batch = form.template is None and "body" in fields
+        batch_id = _custom_id(fields) if is_batch else None
+        return Line(number=record.number, job=job, batch_id=batch_id)
     except Faulty as fault:
         return LineFault(number=record.number, what=str(fault))
 
@@ -139,8 +167,15 @@ def _job(fields: dict[str, object], form: Form) -> bytes:
 
 
 def _custom_id_of_row(fields: Mapping[str, object]) -> str | None:
-    value = fields.get("custom_id")
-    return None if value in (None, "") else as_text(fields, "custom_id")
+    """Return what a row is called: its field `custom_id` or, without one, its field `id`."""
+    named = [name for name in ("custom_id", "id") if fields.get(name) not in (None, "")]
+    if not named:
+        return None
+    custom_id = as_text(fields, named[0])
+    if named[0] == "id" and len(custom_id) > CUSTOM_ID_CHARS_MAX:
+        what = f"has an id too long for a custom_id, which has {CUSTOM_ID_CHARS_MAX} characters"
+        raise Faulty(f"{what} at most; rename that field to leave it out")
+    return custom_id
 
 
 def _custom_id(fields: Mapping[str, object]) -> str | None:

@@ -20,19 +20,36 @@ class Usage(Stop):
     exit_code = 2
 
 
+class NoKey(Stop):
+    """There is no API key to use."""
+
+    exit_code = 4
+
+
+class Away(Stop):
+    """The gateway did not answer the first call; nothing was begun."""
+
+
 class BadLines(Stop):
-    """Lines of the prompts file cannot be used; of `total` faults some may not be listed."""
+    """Lines of the prompts file cannot be used: `total` of them, `further` those without words."""
 
     exit_code = 2
 
-    def __init__(self, message: str, faults: Sequence[LineFault], total: int) -> None:
+    def __init__(
+        self, message: str, faults: Sequence[LineFault], total: int, further: Sequence[int] = ()
+    ) -> None:
         super().__init__(message)
         self.faults = tuple(faults)
         self.total = total
+        self.further = further
 
 
 class RefusedLines(BadLines):
-    """The gateway refuses lines that passed the check here."""
+    """The gateway refuses every line of the first call, so that nothing was submitted."""
+
+    def __init__(self, faults: Sequence[LineFault], total: int) -> None:
+        all_of = "the first line" if total == 1 else f"all of the first {total:,} lines"
+        super().__init__(f"the gateway refuses {all_of}; nothing was submitted", faults, total)
 
 
 class InputChanged(Stop):
@@ -41,7 +58,8 @@ class InputChanged(Stop):
     exit_code = 2
 
     def __init__(self) -> None:
-        super().__init__(f"the prompts changed after the run began; {START_OVER}")
+        what = "the prompts changed while they were sent"
+        super().__init__(f"{what}; the same command goes on if what was submitted is as it was")
 
 
 class Busy(Stop):

@@ -1,4 +1,4 @@
-"""The processes of `busbar up`: started, watched, started again when they die, stopped in order."""
+"""The processes of `busbar up`: started, watched, replaced when dead or stuck, stopped in order."""
 
 import signal
 import subprocess
@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from app.cli.standing.heartbeat import Pulse
 from app.cli.standing.program import (
     Program,
     ending,
@@ -32,6 +33,9 @@ class Patience:
     early_s: float = 10.0
     """A process that died sooner than this may be one that cannot work at all."""
     early_deaths_max: int = 5
+    quiet_s: float = 60.0
+    """A process whose heartbeat stopped for so long is stuck. Between two beats a worker's keeper
+    makes a handful of statements, each of which a slow Postgres may take 10 s for."""
 
 
 PATIENCE: Final = Patience()
@@ -121,9 +125,10 @@ class _Child:
         self._death = ""
         self._deaths = self._early_deaths = 0
         self._log_from = 0
+        self._pulse: Pulse | None = None
 
     def tick(self, now: float) -> bool:
-        """Start it when it is due; return whether it died just now."""
+        """Start it when it is due, kill it when it is stuck; return whether it died just now."""
         deaths = self._deaths
         if self.process is None:
             if now >= self._due_at:
@@ -131,6 +136,11 @@ class _Child:
         elif self.process.poll() is not None:
             kill_group(self.process)
             self._fall(now, f"{ending(self.process.returncode)}, see {self.program.log}")
+        elif self._pulse is not None and self._pulse.quiet_s(now) >= self._patience.quiet_s:
+            kill_group(self.process)
+            quiet_s = self._patience.quiet_s
+            death = f"made no progress for {quiet_s:g} s and was killed, see {self.program.log}"
+            self._fall(now, death)
         return self._deaths > deaths
 
     @property
@@ -174,6 +184,8 @@ class _Child:
         self._started_at = now
         if self._early_deaths == 0:
             self._log_from = log_bytes(self.program.log)
+        beats = self.program.heartbeat_file
+        self._pulse = None if beats is None else Pulse(beats)
         try:
             self.process = launch(self.program)
         except (OSError, subprocess.SubprocessError) as error:

@@ -4,7 +4,6 @@ import http.client
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,9 +11,10 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from app.cli.standing.heartbeat import is_fresh
+
 ANSWER_S: Final = 2.0
 """How long one question to a process may take."""
-HEARTBEAT_FRESH_S: Final = 15.0
 LOG_BYTES_MAX: Final = 10_000_000
 TAIL_BYTES_MAX: Final = 4_000
 TAIL_LINES_MAX: Final = 12
@@ -70,7 +70,7 @@ def kill_group(process: "subprocess.Popen[bytes]") -> None:
 def works(program: Program) -> bool:
     """True when a running program shows that it works, in the way it has to show it."""
     beats, url = program.heartbeat_file, program.url
-    return (beats is None or _is_fresh(beats)) and (url is None or _answers(url))
+    return (beats is None or is_fresh(beats)) and (url is None or _answers(url))
 
 
 def ending(code: int) -> str:
@@ -97,13 +97,6 @@ def last_lines(log: Path, start: int = 0) -> str:
     except OSError:
         said = []
     return "".join(f"\n  {line}" for line in said) or " nothing"
-
-
-def _is_fresh(heartbeat_file: Path) -> bool:
-    try:
-        return time.time() - heartbeat_file.stat().st_mtime < HEARTBEAT_FRESH_S
-    except OSError:
-        return False
 
 
 def _answers(url: str) -> bool:

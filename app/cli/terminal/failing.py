@@ -5,7 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from app.domain.errors import BusbarError, InsufficientBalance, InvalidKey
+from app.domain.errors import (
+    BusbarError,
+    InsufficientBalance,
+    InvalidKey,
+    InvalidRequest,
+    OutOfRange,
+)
 from app.embedded import EmbeddedError
 from app.settings import invalid
 
@@ -15,7 +21,12 @@ AUTH: Final = 4
 PARTIAL: Final = 5
 OUT_OF_BALANCE: Final = 6
 
-_CODES: Final = {InvalidKey: AUTH, InsufficientBalance: OUT_OF_BALANCE}
+_CODES: Final = {
+    InvalidRequest: USAGE,
+    OutOfRange: USAGE,
+    InvalidKey: AUTH,
+    InsufficientBalance: OUT_OF_BALANCE,
+}
 
 
 @contextmanager
@@ -25,6 +36,10 @@ def explained() -> Iterator[None]:
         yield
     except BusbarError as error:
         fail(error.message, _CODES.get(type(error), FAILED))
+    except UnicodeEncodeError as error:
+        if error.reason != "surrogates not allowed":
+            raise
+        fail("an argument holds bytes that are not UTF-8", USAGE)
     except ValueError as error:
         sentence = invalid(error)
         if sentence is None:

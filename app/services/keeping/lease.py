@@ -16,10 +16,10 @@ def extend(gateway: Gateway, in_flight: Sequence[tuple[str, int]]) -> set[str]:
         return leases.extend(conn, in_flight, gateway.settings.lease_s)
 
 
-def to_cancel(gateway: Gateway, worker_id: str) -> list[str]:
-    """Return the jobs of this worker that somebody wants cancelled."""
+def unwanted(gateway: Gateway, worker_id: str) -> tuple[list[str], list[str]]:
+    """Return the jobs of this worker that somebody cancelled, and those whose client left."""
     with statement(gateway.engine) as conn:
-        return leases.to_cancel(conn, worker_id)
+        return leases.unwanted(conn, worker_id)
 
 
 def due(gateway: Gateway, lane: Lane, limit: int) -> list[str]:

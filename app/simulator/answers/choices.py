@@ -1,14 +1,15 @@
-"""What is answered, whatever protocol it was asked in: a text, a JSON document or a tool call.
+"""What is answered, whatever protocol it was asked in: thinking, text, JSON and tool calls."""
 
-The Anthropic dialect will read its requests into the same `Ask` and write the same `Choice`s.
-"""
-
-import json
+import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final, Literal, TypeAlias
 
-from app.simulator.answers import schema, tokens, words
+from app.simulator.answers import cues, schema, script, tokens, words
+from app.simulator.answers.asking import Ask, Tooling
 from app.simulator.answers.chance import Chance
+from app.simulator.answers.compact import written
 from app.simulator.answers.schema_reading import Schema
 
 _JSON_OBJECT: Schema = {
@@ -19,7 +20,6 @@ _JSON_OBJECT: Schema = {
         "certain": {"type": "boolean"},
     },
 }
-_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 class Finish(StrEnum):
@@ -28,43 +28,60 @@ class Finish(StrEnum):
     STOP = "stop"
     LENGTH = "length"
     TOOL = "tool"
+    REFUSAL = "refusal"
+
+
+# Looking a member up in its class costs more than most of what is done with it.
+_STOP: Final = Finish.STOP
+_TOOL: Final = Finish.TOOL
+_REFUSAL: Final = Finish.REFUSAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tool:
-    """A function the caller must be answered with, and the schema of its arguments."""
+class ToolCall:
+    """A tool called with arguments, which are JSON unless a limit cut them."""
 
     name: str
-    arguments: Schema
+    arguments: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
-    """What one request asks for: `prompt` is all its text, `question` the last thing a user said.
+class Thought:
+    """What was thought before the answer; a `secret` thought is one the caller must not see."""
 
-    `shape` is the schema of a JSON answer; an empty one is met by any JSON object.
-    """
-
-    model: str
-    prompt: str
-    question: str
-    prompt_tokens: int
-    choices: int = 1
-    tokens_max: int | None = None
-    stops: tuple[str, ...] = ()
-    shape: Schema | None = None
-    tool: Tool | None = None
+    text: str
+    tokens: int
+    secret: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """One answer: its text, or the arguments of the tool it calls, and what that weighs."""
+    """One answer: what was thought, then said, then called, and what all of it weighs.
+
+    `stop` is the stop sequence that ended it.
+    """
 
     text: str
     finish: Finish
     tokens: int
-    tool: str | None = None
     name: str
+    thought: Thought | None = None
+    calls: tuple[ToolCall, ...] = ()
+    stop: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Used:
+    """The tokens of a call: `reasoning` of the `completion`, and `cached` of the `prompt`."""
+
+    prompt: int
+    completion: int
+    reasoning: int = 0
+    cached: int = 0
+
+
+Told: TypeAlias = Used | Literal["null", "missing"]
+"""What an answer tells of its usage, which may be nothing, or that it has none to tell."""
 
 
 def answer(ask: Ask) -> list[Choice]:
@@ -72,31 +89,99 @@ def answer(ask: Ask) -> list[Choice]:
 
     Raises `Unfit` where a schema in the request cannot be met.
     """
-    return [_choice(ask, number) for number in range(ask.choices)]
+    return [_within(_choice(ask, number), ask.tokens_max) for number in range(ask.choices)]
+
+
+def used(ask: Ask, choices: Iterable[Choice]) -> Used:
+    """Return the honest usage of a call."""
+    completion = reasoning = 0
+    for choice in choices:
+        completion += choice.tokens
+        if choice.thought is not None:
+            reasoning += choice.thought.tokens
+    return Used(prompt=ask.prompt_tokens, completion=completion, reasoning=reasoning)
 
 
 def _choice(ask: Ask, number: int) -> Choice:
     chance = Chance(ask.model, ask.prompt, number)
     name = chance.name()
-    whole = _said(ask, chance)
-    text = whole if ask.tokens_max is None else tokens.cut(whole, ask.tokens_max)
-    finish = Finish.STOP if ask.tool is None else Finish.TOOL
-    if len(text) < len(whole):
-        finish = Finish.LENGTH
-    tool = ask.tool.name if ask.tool else None
-    return Choice(text=text, finish=finish, tokens=tokens.count(text), tool=tool, name=name)
+    thought = _thought(ask, number) if ask.thinks else None
+    spent = 0 if thought is None else thought.tokens
+    text = cues.refusal(ask.question)
+    if text is not None:
+        spent += tokens.count(text)
+        return Choice(text=text, finish=_REFUSAL, tokens=spent, name=name, thought=thought)
+    if ask.tooling is not None:
+        text, calls = _called(ask, ask.tooling, chance)
+        if calls:
+            spent += tokens.count(text) + sum(tokens.count(call.arguments) for call in calls)
+            return Choice(
+                text=text, finish=_TOOL, tokens=spent, name=name, thought=thought, calls=calls
+            )
+    text, stop = _stopped(_said(ask, chance), ask.stops)
+    spent += tokens.count(text)
+    return Choice(text=text, finish=_STOP, tokens=spent, name=name, thought=thought, stop=stop)
+
+
+def _thought(ask: Ask, number: int) -> Thought:
+    text = words.thought(Chance(ask.model, ask.prompt, number, "thinking"), ask.question)
+    secret = cues.heard(cues.UNSEEN, ask.question)
+    return Thought(text=text, tokens=tokens.count(text), secret=secret)
+
+
+def _called(ask: Ask, tooling: Tooling, chance: Chance) -> tuple[str, tuple[ToolCall, ...]]:
+    """Call the tools that are due; where a tool is forced, say nothing with it."""
+    steps = script.due(ask.question, tooling, done=len(ask.results))
+    forced = tooling.forced
+    if steps:
+        calls = [ToolCall(name=step.tool.name, arguments=step.arguments(chance)) for step in steps]
+        return "" if forced else " ".join(step.said for step in steps), tuple(calls)
+    if forced is None:
+        return "", ()
+    arguments = written(schema.value({"type": "object", **forced.arguments}, chance))
+    return "", (ToolCall(name=forced.name, arguments=arguments),)
 
 
 def _said(ask: Ask, chance: Chance) -> str:
-    if ask.tool is not None:
-        return _encode(schema.value({"type": "object", **ask.tool.arguments}, chance))
     if ask.shape is not None:
-        return _stopped(_encode(schema.value(ask.shape or _JSON_OBJECT, chance)), ask.stops)
-    return _stopped(words.text(chance, ask.question), ask.stops)
+        return written(schema.value(ask.shape or _JSON_OBJECT, chance))
+    said = words.report(ask.results) if ask.results else words.text(chance, ask.question)
+    return f"{words.sight(ask.images)} {said}" if ask.images else said
 
 
-def _stopped(text: str, stops: tuple[str, ...]) -> str:
-    """End a text before the first stop sequence it contains."""
+def _stopped(text: str, stops: tuple[str, ...]) -> tuple[str, str | None]:
+    """End a text before the first stop sequence it contains, and return that one too."""
+    met = None
     for stop in stops:
-        text = text.partition(stop)[0]
-    return text
+        before, found, _ = text.partition(stop)
+        if found:
+            text, met = before, stop
+    return text, met
+
+
+def _within(choice: Choice, tokens_max: int | None) -> Choice:
+    """Keep as much of a choice as the limit allows, in the order in which it is said."""
+    if tokens_max is None or choice.tokens <= tokens_max:
+        return choice
+    thought, total = choice.thought, 0
+    if thought is not None:
+        kept = tokens.cut(thought.text, tokens_max)
+        total = tokens.count(kept)
+        thought = dataclasses.replace(thought, text=kept, tokens=total)
+    text = tokens.cut(choice.text, tokens_max - total)
+    total += tokens.count(text)
+    calls = []
+    for call in choice.calls:
+        if total >= tokens_max:
+            break
+        arguments = tokens.cut(call.arguments, tokens_max - total)
+        total += tokens.count(arguments)
+        calls.append(dataclasses.replace(call, arguments=arguments))
+    return Choice(
+        text=text,
+        finish=Finish.LENGTH,
+        tokens=total,
+        name=choice.name,
+        thought=thought,
+        calls=tuple(calls),
+    )

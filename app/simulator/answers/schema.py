@@ -13,6 +13,7 @@ from app.simulator.answers.schema_reading import (
     kind,
     merged,
     plainest,
+    required,
     whole,
 )
 
@@ -80,10 +81,9 @@ class _Filling:
     def thing(self, schema: Schema, depth: int) -> dict[str, object]:
         properties = schema.get("properties")
         known = properties if isinstance(properties, dict) else {}
-        required = schema.get("required")
         names = dict.fromkeys(known if self._roomy(depth) else ())
-        names |= dict.fromkeys(required if isinstance(required, list) else ())
-        return {str(name): self.value(known.get(name, {}), depth + 1) for name in names}
+        names |= dict.fromkeys(required(schema))
+        return {name: self.value(known.get(name, {}), depth + 1) for name in names}
 
     def array(self, schema: Schema, depth: int) -> list[object]:
         first = schema.get("prefixItems")

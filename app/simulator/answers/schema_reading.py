@@ -23,10 +23,10 @@ def kind(schema: Schema, *, roomy: bool) -> str:
     for name in named:
         if name is None:
             return _implied(schema)
-        if name not in KINDS:
+        if not isinstance(name, str) or name not in KINDS:
             raise Unfit(f"The schema names an unknown type, {str(name)[:100]!r}.")
         if name != "null":
-            return str(name)
+            return name
     return _implied(schema)
 
 
@@ -63,6 +63,12 @@ def merged(one: Schema, other: Schema) -> Schema:
 def plainest(members: list[Schema]) -> Schema:
     """Choose the alternative least likely to lead deeper."""
     return min(members, key=_weight)
+
+
+def required(schema: Schema) -> list[str]:
+    """Return the names of the properties that must be there."""
+    names = schema.get("required")
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
 
 def whole(given: object, default: int) -> int:

@@ -7,12 +7,18 @@ of bytes counted, so a buyer who bounds a prompt by its bytes is never billed ab
 from typing import Final
 
 BYTES_PER_TOKEN: Final = 4
+ATTACHED_TOKENS_MAX: Final = 1_600  # about what the vendors charge for their largest picture
 
 
 def count(text: str) -> int:
     """Count the tokens of a text; an empty one has none."""
     size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
     return max(1, size // BYTES_PER_TOKEN) if size else 0
+
+
+def count_attached(data: str) -> int:
+    """Count the tokens of a picture or a file, given as its encoded data or its address."""
+    return min(count(data), ATTACHED_TOKENS_MAX)
 
 
 def cut(text: str, tokens_max: int) -> str:

@@ -1,6 +1,7 @@
 """Repeatable text: the same seed always says the same thing."""
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from app.simulator.answers.chance import Chance
@@ -9,9 +10,9 @@ TOPIC_WORDS_MAX: Final = 6
 TOPIC_CHARS_MAX: Final = 80
 SCANNED_CHARS_MAX: Final = 4_000  # of a question, when looking for arithmetic
 SENTENCES_MAX: Final = 6  # of eight to eleven words each, so that no answer passes 80 words
+QUOTED_CHARS_MAX: Final = 4_000  # of each result of a tool
 
 _ARITHMETIC: Final = re.compile(r"[0-9] *[-+*/^=\u00d7\u00f7] *[0-9]")
-_ASKING: Final = ("solve", "calculate", "how many", "how much")
 
 _OPENINGS: Final = (
     'On "{}":',
@@ -76,6 +77,27 @@ def text(chance: Chance, question: str) -> str:
     return " ".join(_essay(chance, question))
 
 
+def thought(chance: Chance, question: str) -> str:
+    """Think about a question, in one to four sentences."""
+    start = chance.below(len(_SENTENCES))
+    said = [_SENTENCES[(start + step) % len(_SENTENCES)] for step in range(chance.below(4))]
+    return " ".join([f'They want to know about "{_topic(question)}".', *said])
+
+
+def report(results: Sequence[str]) -> str:
+    """Tell what tools returned, in their own words."""
+    quoted = [result[:QUOTED_CHARS_MAX] or "(nothing)" for result in results]
+    if len(quoted) == 1:
+        return f"The tool answered: {quoted[0]}"
+    lines = [f"{number}. {one}" for number, one in enumerate(quoted, 1)]
+    return "\n".join(["The tools answered:", *lines])
+
+
+def sight(images: int) -> str:
+    """Say how many pictures were seen."""
+    return "I see 1 image." if images == 1 else f"I see {images} images."
+
+
 def phrase(chance: Chance, chars_max: int) -> str:
     """Say two plain words and a number, cut to `chars_max` characters."""
     quality = _QUALITIES[chance.below(len(_QUALITIES))]
@@ -84,14 +106,24 @@ def phrase(chance: Chance, chars_max: int) -> str:
 
 def _wants_a_number(question: str) -> bool:
     lowered = question.lower()
-    return any(word in lowered for word in _ASKING) or bool(_ARITHMETIC.search(question))
+    return (
+        "solve" in lowered
+        or "calculate" in lowered
+        or "how many" in lowered
+        or "how much" in lowered
+        or _ARITHMETIC.search(question) is not None
+    )
 
 
 def _essay(chance: Chance, question: str) -> list[str]:
-    topic = " ".join(question[: TOPIC_CHARS_MAX * 2].split()[:TOPIC_WORDS_MAX])[:TOPIC_CHARS_MAX]
+    topic = _topic(question)
     said = [_OPENINGS[chance.below(len(_OPENINGS))].format(topic)] if topic else []
     start = chance.below(len(_SENTENCES))
     # An odd stride never meets the same sentence twice, as their number is a power of two.
     stride = 1 + 2 * chance.below(len(_SENTENCES) // 2)
     steps = range(1 + chance.below(SENTENCES_MAX))
     return said + [_SENTENCES[(start + step * stride) % len(_SENTENCES)] for step in steps]
+
+
+def _topic(question: str) -> str:
+    return " ".join(question[: TOPIC_CHARS_MAX * 2].split()[:TOPIC_WORDS_MAX])[:TOPIC_CHARS_MAX]

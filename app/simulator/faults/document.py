@@ -11,6 +11,7 @@ RULES_MAX: Final = 100
 TIMES_MAX: Final = 1_000_000_000
 ATTEMPTS_MAX: Final = 1_000_000
 RETRY_AFTER_S_MAX: Final = 86_400
+AFTER_EVENTS_MAX: Final = 1_000_000
 MEGABYTES_MAX: Final = 1_024
 EVERY_MS_MAX: Final = 60_000
 SIGMA_MAX: Final = 5
@@ -167,11 +168,16 @@ _DETAILS: Final[Mapping[str, Fields]] = {
     "garbage": {},
     "truncated": {},
     "slow_drip": {"every_ms": _number(0, EVERY_MS_MAX)},
-    "wrong_usage": {"usage": _one_of(("missing", "negative", "absurd", "null"))},
+    "wrong_usage": {"usage": _one_of(("missing", "negative", "absurd", "null", "cached"))},
     "empty": {"empty": _one_of(("choices", "content"))},
     "reset": {},
     "huge": {"megabytes": _whole(1, MEGABYTES_MAX)},
-    "cut_stream": {},
+    "cut_stream": {
+        "after_events": _whole(0, AFTER_EVENTS_MAX),
+        "ending": _one_of(("end", "error", "garbage", "hang", "reset")),
+        "status": _whole(400, 599),
+        "code": _text,
+    },
 }
 _NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     "fixed": (),

@@ -90,6 +90,8 @@ class Rule:
     empty: str = "choices"
     every_ms: float = 5.0
     megabytes: int = 64
+    after_events: int | None = None
+    ending: str = "end"
 
     def concerns(self, call: Call) -> bool:
         """Say whether the rule is about a call; only a stream can be cut in the middle."""

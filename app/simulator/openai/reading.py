@@ -6,48 +6,29 @@ vendor uses, naming the field.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from app.simulator.answers import tokens
+from app.simulator.answers.asking import Ask, Asked, Refused, Tool, Tooling
 from app.simulator.answers.chance import Chance
-from app.simulator.answers.choices import Ask, Tool
+from app.simulator.answers.compact import written
 from app.simulator.answers.schema_reading import Schema
+from app.simulator.openai import conversation
 
-PATH: Final = "/v1/chat/completions"
 CHOICES_MAX: Final = 128
 STOPS_MAX: Final = 4
 MISSING_MODELS: Final = "missing-"  # names that begin so are not served
+REASONING_MODELS: Final = "reasoner-"  # names that begin so reason unasked, and show it
+
+_decoded: Final = json.JSONDecoder().decode
 
 Body = Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chat:
-    """A chat request: what it asks for, and how it wants the answer sent."""
-
-    ask: Ask
-    stream: bool
-    include_usage: bool
-
-
-class Refused(Exception):
-    """The request is answered with an error: its status, its sentence, its code and field."""
-
-    def __init__(
-        self, status: int, message: str, *, code: str | None = None, param: str | None = None
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
-        self.code = code
-        self.param = param
-
-
-def read(body: bytes) -> Chat:
+def read(body: bytes) -> Asked:
     """Read a request body. Raises `Refused` where it cannot be answered."""
     try:
-        given = json.loads(body.decode())
+        given = _decoded(body.decode())
     except (ValueError, RecursionError) as problem:
         raise _bad(f"The request body is not valid JSON: {problem}", None) from problem
     if not isinstance(given, dict):
@@ -59,61 +40,36 @@ def read(body: bytes) -> Chat:
         message = f"The model '{model}' does not exist or you do not have access to it."
         raise Refused(404, message, code="model_not_found", param="model")
     options = given.get("stream_options")
-    return Chat(
+    return Asked(
         ask=_ask(given, model),
         stream=given.get("stream") is True,
         include_usage=isinstance(options, dict) and options.get("include_usage") is True,
+        thinking_shown=model.startswith(REASONING_MODELS),
     )
 
 
 def _ask(given: Body, model: str) -> Ask:
-    prompt, question, weight = _conversation(given.get("messages"))
-    tools = given.get("tools")
-    if tools:
-        weight += tokens.count(json.dumps(tools, ensure_ascii=False, separators=(",", ":")))
+    talk = conversation.read(given.get("messages"))
+    prompt, weight = talk.prompt, talk.tokens
+    tools, choice = given.get("tools"), given.get("tool_choice")
+    tooling = None
+    if tools or choice:
+        weight += tokens.count(written(tools)) if tools else 0
+        tooling = _tooling(given, Chance(model, prompt))
     return Ask(
         model=model,
         prompt=prompt,
-        question=question,
+        question=talk.question,
         prompt_tokens=weight,
         choices=_whole(given, "n", CHOICES_MAX) or 1,
         tokens_max=_whole(given, "max_completion_tokens") or _whole(given, "max_tokens"),
         stops=_stops(given.get("stop")),
         shape=_shape(given.get("response_format")),
-        tool=_tool(given.get("tool_choice"), tools, Chance(model, prompt)),
+        tooling=tooling,
+        results=tuple(talk.results),
+        images=talk.images,
+        thinks=_thinks(given, model),
     )
-
-
-def _conversation(messages: object) -> tuple[str, str, int]:
-    """Return all the text, the last text of a user, and the tokens of the messages."""
-    if not isinstance(messages, list) or not messages:
-        raise _bad("'messages' must be a non-empty array of messages.", "messages")
-    texts, question, weight = [], "", 0
-    for index, message in enumerate(messages):
-        if not isinstance(message, dict) or not isinstance(message.get("role"), str):
-            raise _bad("A message must be an object with a role.", f"messages[{index}]")
-        text = _text(message, index)
-        texts.append(text)
-        weight += max(1, tokens.count(text))
-        if message["role"] == "user":
-            question = text
-    return "\n".join(texts), question, weight
-
-
-def _text(message: Body, index: int) -> str:
-    content, calls = message.get("content"), message.get("tool_calls")
-    if isinstance(content, str) and not calls:
-        return content
-    parts = [{"text": content}] if isinstance(content, str) else content or []
-    if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
-        where = f"messages[{index}].content"
-        raise _bad("A message's content must be a string, an array of parts or null.", where)
-    texts = [part.get("text") or part.get("refusal") for part in parts]
-    for call in calls if isinstance(calls, list) else ():
-        function = call.get("function") if isinstance(call, dict) else None
-        if isinstance(function, dict):
-            texts += [function.get("name"), function.get("arguments")]
-    return "\n".join(text for text in texts if isinstance(text, str) and text)
 
 
 def _whole(given: Body, name: str, most: int | None = None) -> int | None:
@@ -149,23 +105,49 @@ def _shape(given: object) -> Schema | None:
     return shape
 
 
-def _tool(choice: object, tools: object, chance: Chance) -> Tool | None:
-    """Return the function to call, or None where the caller leaves it to us: we then talk."""
-    if choice is None or choice in ("auto", "none"):
+def _tooling(given: Body, chance: Chance) -> Tooling | None:
+    offered, choice = _offered(given.get("tools")), given.get("tool_choice")
+    if choice == "none":
         return None
-    functions = {
-        tool["function"].get("name"): tool["function"].get("parameters")
-        for tool in (tools if isinstance(tools, list) else ())
-        if isinstance(tool, dict) and isinstance(tool.get("function"), dict)
-    }
+    forced = _forced(choice, offered, chance)
+    if forced is not None and choice != "required":
+        offered = (forced,)
+    parallel = given.get("parallel_tool_calls") is not False
+    return Tooling(tools=offered, forced=forced, parallel=parallel)
+
+
+def _offered(tools: object) -> tuple[Tool, ...]:
+    """Return the functions offered; tools of other kinds are not called."""
+    functions = {}
+    for tool in tools if isinstance(tools, list) else ():
+        function = tool.get("function") if isinstance(tool, dict) else None
+        if isinstance(function, dict) and isinstance(function.get("name"), str):
+            functions[function["name"]] = function.get("parameters")
+    return tuple(
+        Tool(name=name, arguments=parameters if isinstance(parameters, dict) else {})
+        for name, parameters in functions.items()
+    )
+
+
+def _forced(choice: object, offered: tuple[Tool, ...], chance: Chance) -> Tool | None:
+    """Return the function that must be called, or None where the caller leaves it to us."""
+    if not choice or choice == "auto":
+        return None
     if isinstance(choice, dict) and isinstance(choice.get("function"), dict):
         wanted = choice["function"].get("name")
+        found = next((tool for tool in offered if tool.name == wanted), None)
     else:
-        wanted = list(functions)[chance.below(len(functions))] if functions else None
-    if not isinstance(wanted, str) or wanted not in functions:
+        found = offered[chance.below(len(offered))] if offered else None
+    if found is None:
         raise _bad("'tool_choice' must name a function that is among the tools.", "tool_choice")
-    parameters = functions[wanted]
-    return Tool(name=wanted, arguments=parameters if isinstance(parameters, dict) else {})
+    return found
+
+
+def _thinks(given: Body, model: str) -> bool:
+    effort = given.get("reasoning_effort")
+    if effort is None:
+        return model.startswith(REASONING_MODELS)
+    return effort != "none"
 
 
 def _bad(message: str, param: str | None) -> Refused:

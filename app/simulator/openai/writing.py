@@ -1,20 +1,26 @@
-"""The OpenAI chat protocol: a request read, an answer written, whole or as a stream of chunks.
+"""The OpenAI chat protocol: an answer written, whole or as a stream of chunks, and errors.
 
-Shapes are those of the vendor's API reference for chat completions and of what its SDKs read back.
+Shapes are those of the vendor's API reference for chat completions and of what its SDKs read back;
+`reasoning_content` is what other servers of this protocol show of their reasoning.
 """
 
 import json
-from collections.abc import Iterable, Iterator
-from http import HTTPStatus
+from collections.abc import Iterator
 from typing import Final
 
-from app.simulator.answers.choices import Ask, Choice, Finish
-from app.simulator.openai.reading import Chat
+from app.simulator.answers.asking import Ask, Asked
+from app.simulator.answers.choices import Choice, Finish, Told
+from app.simulator.failure import Failure
 
 PIECE_CHARS: Final = 20  # of text in one chunk of a stream
 CREATED_AT: Final = 1_767_225_600  # a fixed moment, so that equal requests get equal bytes
 
-_FINISHES: Final = {Finish.STOP: "stop", Finish.LENGTH: "length", Finish.TOOL: "tool_calls"}
+_FINISHES: Final = {
+    Finish.STOP: "stop",
+    Finish.LENGTH: "length",
+    Finish.TOOL: "tool_calls",
+    Finish.REFUSAL: "content_filter",
+}
 _ERRORS: Final = {
     401: ("authentication_error", "invalid_api_key"),
     402: ("insufficient_quota", "billing_hard_limit_reached"),
@@ -28,63 +34,58 @@ _ERRORS: Final = {
 }
 _REQUEST_ERROR: Final = ("invalid_request_error", "invalid_value")
 _SERVER_ERROR: Final = ("server_error", "internal_error")
+_REFUSAL: Final = Finish.REFUSAL
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
-def payload(chat: Chat, choices: list[Choice], used: str | None) -> list[bytes]:
+def payload(asked: Asked, choices: list[Choice], told: Told) -> list[bytes]:
     """Write an answer the way it was asked for: one body, or the events of a stream."""
-    return list(chunks(chat, choices, used)) if chat.stream else [whole(chat.ask, choices, used)]
+    if asked.stream:
+        return list(_chunks(asked, choices, told))
+    return [_whole(asked, choices, told)]
 
 
-def usage(ask: Ask, choices: Iterable[Choice]) -> str:
-    """Write the honest usage of a call, as JSON."""
-    prompt, completion = ask.prompt_tokens, sum(choice.tokens for choice in choices)
-    return (
-        f'{{"prompt_tokens":{prompt},"completion_tokens":{completion},'
-        f'"total_tokens":{prompt + completion},'
-        '"prompt_tokens_details":{"cached_tokens":0},'
-        '"completion_tokens_details":{"reasoning_tokens":0}}'
-    )
+def error(failure: Failure) -> bytes:
+    """Write an error in the vendor's envelope, its type and usual code following its status."""
+    usual = _SERVER_ERROR if failure.status >= 500 else _REQUEST_ERROR
+    kind, code = _ERRORS.get(failure.status, usual)
+    said = {"message": failure.message, "type": kind, "param": failure.param}
+    return _encode({"error": {**said, "code": failure.code or code}}).encode()
 
 
-def whole(ask: Ask, choices: list[Choice], used: str | None) -> bytes:
-    """Write a whole answer; `used` is its usage as JSON, or None to leave the key out."""
+def error_event(envelope: bytes) -> bytes:
+    """Frame an error for the middle of a stream."""
+    return b"data: %b\n\n" % envelope
+
+
+def _whole(asked: Asked, choices: list[Choice], told: Told) -> bytes:
     said = ",".join(
-        f'{{"index":{index},"message":{_message(choice)},"logprobs":null,'
-        f'"finish_reason":"{_FINISHES[choice.finish]}"}}'
+        f'{{"index":{index},"message":{_message(choice, shown=asked.thinking_shown)},'
+        f'"logprobs":null,"finish_reason":"{_FINISHES[choice.finish]}"}}'
         for index, choice in enumerate(choices)
     )
-    tail = "" if used is None else f',"usage":{used}'
     return (
-        f"{_head(ask, choices, 'chat.completion')}"
-        f'"choices":[{said}]{tail},"service_tier":"default","system_fingerprint":"fp_simulator"}}'
+        f"{_head(asked.ask, choices, 'chat.completion')}"
+        f'"choices":[{said}]{_usage(told)},"service_tier":"default","system_fingerprint":"fp_simulator"}}'
     ).encode()
 
 
-def chunks(chat: Chat, choices: list[Choice], used: str | None) -> Iterator[bytes]:
+def _chunks(asked: Asked, choices: list[Choice], told: Told) -> Iterator[bytes]:
     """Write an answer as server-sent events, one for each piece, ending with `[DONE]`.
 
     A caller who asked for it gets the usage in a last chunk of its own, and null before that.
     """
-    head = f"data: {_head(chat.ask, choices, 'chat.completion.chunk')}"
-    tail = ',"usage":null}\n\n' if chat.include_usage else "}\n\n"
+    head = f"data: {_head(asked.ask, choices, 'chat.completion.chunk')}"
+    tail = ',"usage":null}\n\n' if asked.include_usage else "}\n\n"
     for index, choice in enumerate(choices):
-        for delta in _deltas(choice):
+        for delta in _deltas(choice, shown=asked.thinking_shown):
             part = f'"choices":[{{"index":{index},"delta":{delta},"logprobs":null,'
             yield f'{head}{part}"finish_reason":null}}]{tail}'.encode()
         end = f'"choices":[{{"index":{index},"delta":{{}},"logprobs":null,'
         yield f'{head}{end}"finish_reason":"{_FINISHES[choice.finish]}"}}]{tail}'.encode()
-    if chat.include_usage and used is not None:
-        yield f'{head}"choices":[],"usage":{used}}}\n\n'.encode()
+    if asked.include_usage and told != "missing":
+        yield f'{head}"choices":[]{_usage(told)}}}\n\n'.encode()
     yield b"data: [DONE]\n\n"
-
-
-def error(status: int, message: str, *, code: str | None = None, param: str | None = None) -> bytes:
-    """Write an error in the vendor's envelope, its type and usual code following its status."""
-    usual = _SERVER_ERROR if status >= HTTPStatus.INTERNAL_SERVER_ERROR else _REQUEST_ERROR
-    kind, said = _ERRORS.get(status, usual)
-    envelope = {"message": message, "type": kind, "param": param, "code": code or said}
-    return _encode({"error": envelope}).encode()
 
 
 def _head(ask: Ask, choices: list[Choice], kind: str) -> str:
@@ -95,26 +96,64 @@ def _head(ask: Ask, choices: list[Choice], kind: str) -> str:
     )
 
 
-def _message(choice: Choice) -> str:
+def _usage(told: Told) -> str:
+    """Write the usage of an answer as a field; nothing where it is to be missing."""
+    if isinstance(told, str):
+        return ',"usage":null' if told == "null" else ""
+    return (
+        f',"usage":{{"prompt_tokens":{told.prompt},"completion_tokens":{told.completion},'
+        f'"total_tokens":{told.prompt + told.completion},'
+        f'"prompt_tokens_details":{{"cached_tokens":{told.cached}}},'
+        f'"completion_tokens_details":{{"reasoning_tokens":{told.reasoning}}}}}'
+    )
+
+
+def _message(choice: Choice, *, shown: bool) -> str:
     text = _encode(choice.text)
-    if choice.tool is None:
-        return f'{{"role":"assistant","content":{text},"refusal":null,"annotations":[]}}'
-    called = f'{{"name":{_encode(choice.tool)},"arguments":{text}}}'
-    call = f'{{"id":"call_{choice.name}","type":"function","function":{called}}}'
-    return f'{{"role":"assistant","content":null,"refusal":null,"tool_calls":[{call}]}}'
+    thought = f',"reasoning_content":{_encode(_shown(choice))}' if shown else ""
+    if choice.calls:
+        calls = ",".join(
+            f"{_call(choice, index)}{_encode(call.arguments)}}}}}"
+            for index, call in enumerate(choice.calls)
+        )
+        said = text if choice.text else "null"
+        tail = f'"refusal":null,"tool_calls":[{calls}]{thought}'
+        return f'{{"role":"assistant","content":{said},{tail}}}'
+    if choice.text and choice.finish is _REFUSAL:
+        return f'{{"role":"assistant","content":null,"refusal":{text},"annotations":[]{thought}}}'
+    return f'{{"role":"assistant","content":{text},"refusal":null,"annotations":[]{thought}}}'
 
 
-def _deltas(choice: Choice) -> Iterator[str]:
-    pieces = [
-        _encode(choice.text[at : at + PIECE_CHARS])
-        for at in range(0, len(choice.text), PIECE_CHARS)
-    ]
-    if choice.tool is None:
+def _deltas(choice: Choice, *, shown: bool) -> Iterator[str]:
+    thought = _shown(choice) if shown else ""
+    begun = '{"tool_calls":[{"index":'
+    if choice.text or thought or not choice.calls:
         yield '{"role":"assistant","content":"","refusal":null}'
-        yield from (f'{{"content":{piece}}}' for piece in pieces)
-        return
-    function = f'{{"name":{_encode(choice.tool)},"arguments":""}}'
-    call = f'{{"index":0,"id":"call_{choice.name}","type":"function","function":{function}}}'
-    yield f'{{"role":"assistant","content":null,"tool_calls":[{call}]}}'
-    for piece in pieces:
-        yield f'{{"tool_calls":[{{"index":0,"function":{{"arguments":{piece}}}}}]}}'
+    else:
+        begun = '{"role":"assistant","content":null,"tool_calls":[{"index":'
+    yield from (f'{{"reasoning_content":{piece}}}' for piece in _pieces(thought))
+    key = "refusal" if choice.finish is _REFUSAL else "content"
+    yield from (f'{{"{key}":{piece}}}' for piece in _pieces(choice.text))
+    for index, call in enumerate(choice.calls):
+        yield f'{begun}{index},{_call(choice, index)[1:]}""}}}}]}}'
+        begun = '{"tool_calls":[{"index":'
+        for piece in _pieces(call.arguments):
+            yield f'{begun}{index},"function":{{"arguments":{piece}}}}}]}}'
+
+
+def _pieces(text: str) -> Iterator[str]:
+    for at in range(0, len(text), PIECE_CHARS):
+        yield _encode(text[at : at + PIECE_CHARS])
+
+
+def _call(choice: Choice, index: int) -> str:
+    """Write a tool call up to its arguments."""
+    name = f"call_{choice.name}_{index}" if index else f"call_{choice.name}"
+    function = f'{{"name":{_encode(choice.calls[index].name)},"arguments":'
+    return f'{{"id":"{name}","type":"function","function":{function}'
+
+
+def _shown(choice: Choice) -> str:
+    """Return what was thought, as far as the caller may see it."""
+    thought = choice.thought
+    return "" if thought is None or thought.secret else thought.text

@@ -10,9 +10,10 @@ from app.store.tables.jobs import (
     job_payloads,
     jobs,
 )
-from app.store.tables.money import IS_OPEN, hold_lots, holds, lots, transfers
+from app.store.tables.money import IS_DRAWABLE, IS_OPEN, hold_lots, holds, lots, transfers
 
 __all__ = [
+    "IS_DRAWABLE",
     "IS_FINAL",
     "IS_OPEN",
     "IS_RUNNABLE",

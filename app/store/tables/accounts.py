@@ -5,6 +5,7 @@ from sqlalchemy import (
     Column,
     ForeignKey,
     Index,
+    Integer,
     LargeBinary,
     Table,
     Text,
@@ -36,8 +37,15 @@ keys = Table(
     Column("hint", Text, nullable=False),
     created_at(),
     Column("revoked_at", Moment),
+    Column("requests_per_minute", Integer),
+    Column("tokens_per_minute", Integer),
+    Column("concurrent_calls", Integer),
     UniqueConstraint("digest", name="a_key_belongs_to_one_account"),
     CheckConstraint("length(digest) = 32", name="keys_are_stored_as_sha256"),
+    CheckConstraint(
+        "least(requests_per_minute, tokens_per_minute, concurrent_calls) > 0",
+        name="limits_of_keys_let_something_through",
+    ),
 )
 
 idempotency_keys = Table(

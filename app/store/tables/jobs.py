@@ -4,6 +4,7 @@ from typing import Final
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -43,8 +44,13 @@ jobs = Table(
     Column("metadata", JSONB(none_as_null=True)),
     Column("fingerprint", LargeBinary),
     Column("on_empty", Text, nullable=False),
+    Column("stream", Boolean, nullable=False, server_default="false"),
+    Column("stored", Boolean, nullable=False, server_default="false"),
+    Column("betas", Text),
     Column("input_tokens_max", BigInteger, nullable=False),
     Column("output_tokens_max", BigInteger, nullable=False),
+    Column("request_bytes", Integer, nullable=False, server_default="0"),
+    Column("needed_nanos", BigInteger, nullable=False, server_default="0"),
     Column("state", Text, nullable=False, server_default="queued"),
     Column("reason", Text),
     created_at(),
@@ -54,6 +60,7 @@ jobs = Table(
     Column("run_at", Moment, nullable=False, server_default=func.now()),
     Column("nudged_at", Moment),
     Column("cancel_requested_at", Moment),
+    Column("client_left_at", Moment),
     Column("leased_until", Moment),
     Column("worker_id", Id),
     Column("attempt", Integer, nullable=False, server_default="0"),
@@ -72,7 +79,10 @@ jobs = Table(
         f"{RUNNABLE_SQL} OR {FINAL_SQL} OR state = 'running'", name="jobs_have_a_known_state"
     ),
     CheckConstraint(
-        "reason IS NULL OR reason IN ('balance', 'backoff', 'capacity')",
+        # Each CHECK is parsed anew per statement, so what belongs together is one: nobody could
+        # tell when to wake a job that waits for an unknown amount.
+        "reason IS NULL OR reason IN ('backoff', 'capacity')"
+        " OR (reason = 'balance' AND needed_nanos > 0)",
         name="jobs_wait_for_a_known_reason",
     ),
     CheckConstraint("(state = 'waiting') = (reason IS NOT NULL)", name="waiting_jobs_say_why"),
@@ -124,21 +134,35 @@ jobs = Table(
         "worker_id",
         postgresql_where=text("state = 'running' AND cancel_requested_at IS NOT NULL"),
     ),
+    Index(
+        "ix_jobs_left",
+        "worker_id",
+        postgresql_where=text("state = 'running' AND client_left_at IS NOT NULL"),
+    ),
+    Index("ix_jobs_stored", "account_id", "id", postgresql_where=text("stored")),
     Index("ix_jobs_by_deadline", "deadline_at", postgresql_where=text(RUNNABLE_SQL)),
-    Index("ix_jobs_waiting_for_balance", "account_id", postgresql_where=text("reason = 'balance'")),
+    # Waiting: jobs the balance could not cover. Queued: those of them that were woken.
+    Index(
+        "ix_jobs_short_of_balance",
+        "state",
+        "account_id",
+        "instrument",
+        "needed_nanos",
+        postgresql_where=text(f"{RUNNABLE_SQL} AND needed_nanos > 0"),
+    ),
     postgresql_with={"fillfactor": "80", "autovacuum_vacuum_scale_factor": "0.05"},
 )
 
 job_payloads = Table(
     "job_payloads",
     metadata,
-    # No foreign key: bodies are written in the same statement as their job, and purged by age.
+    # No foreign key: bodies are written in the same statement as their job. Purged from the oldest
+    # id on: ids are ordered by their time, so that needs no index by age.
     Column("job_id", Id, primary_key=True),
     Column("kind", Text, primary_key=True),
     Column("body", LargeBinary, nullable=False),
     created_at(),
     CheckConstraint("kind IN ('request', 'result')", name="payloads_are_requests_or_results"),
-    Index("ix_job_payloads_by_age", "created_at", postgresql_using="brin"),
 )
 
 attempts = Table(

@@ -7,10 +7,14 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Table,
     Text,
     UniqueConstraint,
+    and_,
+    func,
+    or_,
     text,
 )
 
@@ -55,16 +59,16 @@ holds = Table(
     Column("output_price_nanos", BigInteger, nullable=False),
     created_at(),
     Column("closed_at", Moment),
-    CheckConstraint(
-        "state IN ('open', 'captured', 'released', 'expired')", name="holds_have_a_known_state"
-    ),
+    CheckConstraint("state IN ('open', 'captured', 'released')", name="holds_have_a_known_state"),
     CheckConstraint("amount_nanos >= 0", name="a_hold_is_never_negative"),
     CheckConstraint(
         "captured_nanos BETWEEN 0 AND amount_nanos", name="a_capture_never_exceeds_its_hold"
     ),
     CheckConstraint("state = 'captured' OR captured_nanos = 0", name="only_captured_holds_cost"),
     CheckConstraint("(state = 'open') = (closed_at IS NULL)", name="closed_holds_say_when"),
+    # A trigger (migration 0002) refuses every change of a closed hold.
     Index("ix_holds_open", "account_id", postgresql_where=text("state = 'open'")),
+    Index("ix_holds_by_closing", "job_id", "closed_at", unique=True),
 )
 
 hold_lots = Table(
@@ -85,10 +89,17 @@ transfers = Table(
     Column("debit", Text, nullable=False),
     Column("credit", Text, nullable=False),
     Column("amount_nanos", BigInteger, nullable=False),
-    Column("job_id", Id, ForeignKey("jobs.id")),
+    Column("job_id", Id),
     Column("lot_id", Id, ForeignKey("lots.id")),
     created_at(),
     UniqueConstraint("job_id", "kind", "lot_id", name="a_lot_pays_a_job_once"),
+    # Both moments are their transaction's, so nothing can be captured from a hold that was closed
+    # before, nor from one that is left open. It stands for the key to the job, at the same cost.
+    ForeignKeyConstraint(
+        ["job_id", "created_at"],
+        ["holds.job_id", "holds.closed_at"],
+        name="captures_are_written_as_their_hold_closes",
+    ),
     CheckConstraint("amount_nanos > 0", name="a_transfer_moves_something"),
     CheckConstraint("debit <> credit", name="a_transfer_has_two_sides"),
     CheckConstraint("kind IN ('deposit', 'capture')", name="transfers_have_a_known_kind"),
@@ -98,3 +109,8 @@ transfers = Table(
 )
 
 IS_OPEN: Final = holds.c.state == word("open")
+IS_DRAWABLE: Final = and_(
+    lots.c.used_nanos + lots.c.held_nanos < lots.c.amount_nanos,
+    or_(lots.c.expires_at.is_(None), lots.c.expires_at > func.now()),
+)
+"""A new hold may draw from the lot now."""

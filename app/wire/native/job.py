@@ -7,26 +7,18 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from app.domain.dialect import OF_ENDPOINT
 from app.domain.errors import Fault, InvalidRequest
 from app.domain.job import Job
 from app.domain.money import format_dollars
-from app.wire.errors import envelope_of_code
+from app.wire.errors import reply_of_code
 from app.wire.faults import checked, faults_of, refusal
+from app.wire.metadata import Metadata, storable
 
 JOBS_MAX: Final = 1_000
 DEADLINE_MAX_S: Final = 604_800
-METADATA_PAIRS_MAX: Final = 16
 
-
-def _storable(text: str) -> str:
-    """Postgres text holds neither NUL nor half of a surrogate pair."""
-    if "\0" in text or (not text.isprintable() and any("\ud800" <= c <= "\udfff" for c in text)):
-        raise ValueError("holds a character that cannot be stored")
-    return text
-
-
-_Text64 = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_storable)]
-_Text512 = Annotated[str, Field(max_length=512), AfterValidator(_storable)]
+_Text64 = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(storable)]
 
 
 class JobRequest(BaseModel):
@@ -34,10 +26,10 @@ class JobRequest(BaseModel):
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
-    endpoint: Literal["/v1/chat/completions"]
+    endpoint: Literal["/v1/chat/completions", "/v1/messages"]
     body: dict[str, Any]
     custom_id: _Text64 | None = None
-    metadata: Annotated[dict[_Text64, _Text512], Field(max_length=METADATA_PAIRS_MAX)] | None = None
+    metadata: Metadata | None = None
     deadline_s: Annotated[int, Field(ge=1, le=DEADLINE_MAX_S)] | None = None
 
 
@@ -126,8 +118,13 @@ def _response(job: Job) -> dict[str, Any] | None:
     if job.response is not None:
         return {"status_code": job.status_code, "body": json.loads(job.response)}
     if job.error is not None and job.status_code is not None:
-        body = envelope_of_code(job.error.code, job.error.message)
-        return {"status_code": job.status_code, "body": body}
+        told = reply_of_code(
+            job.error.code,
+            job.error.message,
+            OF_ENDPOINT[job.endpoint],
+            status=job.status_code,
+        )
+        return {"status_code": told.status, "body": told.body}
     return None
 
 

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from app.domain.errors import OutOfRange
 from app.wire.faults import checked
+from app.wire.metadata import Metadata
 
 ENDPOINT: Final = "/v1/chat/completions"
 
@@ -64,6 +64,8 @@ class ChatRequest(_Shape):
     tool_choice: str | dict[str, Any] | None = None
     parallel_tool_calls: bool | None = None
     user: str | None = None
+    store: bool | None = None
+    metadata: Metadata | None = None
 
     @property
     def output_tokens(self) -> int | None:
@@ -78,10 +80,7 @@ class ChatRequest(_Shape):
 
 def read(body: Mapping[str, Any]) -> ChatRequest:
     """Validate a parsed body. Raises InvalidRequest or OutOfRange with every fault."""
-    request = checked(ChatRequest, body)
-    if request.stream:
-        raise OutOfRange("stream: only false is served here", param="stream")
-    return request
+    return checked(ChatRequest, body)
 
 
 def prompt(body: Mapping[str, Any]) -> Iterable[Any]:
@@ -102,4 +101,10 @@ def extras(body: Mapping[str, Any]) -> list[bytes]:
     ]
 
 
-_NEVER_PROMPT: Final = ChatRequest.model_fields.keys() - {"tools", "tool_choice", "response_format"}
+_NEVER_PROMPT: Final = (
+    ChatRequest.model_fields.keys() - {"tools", "tool_choice", "response_format"}
+) | {
+    *("stream_options", "service_tier", "reasoning_effort", "verbosity", "modalities"),
+    *("prompt_cache_key", "prompt_cache_retention", "safety_identifier"),
+    *("webhook", "provider", "route"),
+}

@@ -7,7 +7,13 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from app.domain import apikey
-from app.domain.errors import AccountExists, DatabaseUnavailable, InvalidKey, NotFound
+from app.domain.errors import (
+    AccountExists,
+    DatabaseUnavailable,
+    InvalidKey,
+    NotFound,
+    OutOfRange,
+)
 from app.gateway import Gateway
 from app.services import accounts
 from app.services.accounts import Caller, authenticator
@@ -160,6 +166,29 @@ def test_a_name_is_taken_once(gateway: Gateway) -> None:
     with pytest.raises(AccountExists, match="'Acme' exists already"):
         accounts.create_account(gateway, "Acme")
     assert [account.name for account in accounts.list_accounts(gateway)] == ["Acme"]
+
+
+@pytest.mark.parametrize("name", ["", "x" * 201, "a\0b", "caf\udce9"])
+def test_a_name_that_cannot_be_stored_is_refused(gateway: Gateway, name: str) -> None:
+    """Before the database has to: the sentence says what a name may be."""
+    with pytest.raises(OutOfRange, match=r"200 characters|NUL"):
+        accounts.create_account(gateway, name)
+    with pytest.raises(OutOfRange, match=r"200 characters|NUL"):
+        accounts.create_key(gateway, "acct_none", name)
+    assert accounts.list_accounts(gateway) == []
+
+
+def test_the_longest_name_is_taken(gateway: Gateway) -> None:
+    """200 characters, however many bytes they take."""
+    made = accounts.create_account(gateway, "ü" * 200)
+    assert accounts.find_account(gateway, "ü" * 200).id == made
+
+
+@pytest.mark.parametrize("name", ["a\0b", "caf\udce9"])
+def test_nobody_has_a_name_that_cannot_be_stored(gateway: Gateway, name: str) -> None:
+    """Looking for one finds nothing, and is no fault of the database."""
+    with pytest.raises(NotFound):
+        accounts.find_account(gateway, name)
 
 
 def test_accounts_are_listed_oldest_first(gateway: Gateway) -> None:

@@ -57,8 +57,8 @@ def test_a_running_job_is_left_to_its_worker(gateway: Gateway, customer: Custome
     start_one(gateway, job_id)
     cancel(gateway, customer.caller, job_id)
     assert standing(gateway, job_id) == ("running", None, 1)
-    assert lease.to_cancel(gateway, WORKER) == [job_id]
-    assert lease.to_cancel(gateway, "tests:2:worker_2") == []
+    assert lease.unwanted(gateway, WORKER) == ([job_id], [])
+    assert lease.unwanted(gateway, "tests:2:worker_2") == ([], [])
 
 
 def test_the_first_wish_counts(gateway: Gateway, customer: Customer) -> None:
@@ -77,7 +77,7 @@ def test_a_worker_that_was_told_is_told_no_more(gateway: Gateway, customer: Cust
     started = start_one(gateway, job_id)
     cancel(gateway, customer.caller, job_id)
     settle_one(gateway, started, Interrupted(cancelled=True))
-    assert lease.to_cancel(gateway, WORKER) == []
+    assert lease.unwanted(gateway, WORKER) == ([], [])
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from app.domain.job import Lane
 from app.gateway import Gateway
 from app.services import fund
 from app.services.keeping.dispatch import DEPTH_SLOTS, dispatch
-from app.services.start import start
+from app.services.start import BALANCE_LOOK_S, start
 from tests.factories import (
     WORKER,
     Customer,
@@ -124,7 +124,7 @@ def test_a_job_that_looked_in_vain_is_rung_for_again(gateway: Gateway) -> None:
     job_id = make_job(gateway, poor)
     start(gateway, [job_id], WORKER)
     silence(gateway)
-    let_pass(gateway, job_id, "run_at", 100)
+    let_pass(gateway, job_id, "run_at", 2 * BALANCE_LOOK_S)
     assert (dispatch(gateway), rung(gateway)) == (1, [[job_id]])
 
 

@@ -1,13 +1,20 @@
 """One keeper leads."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from app.gateway import Gateway
-from app.services.keeping.lead import Leadership
-from tests.services.book import look
+from app.services.keeping import lease
+from app.services.keeping.lead import AWAY_S, BEATS_PER_LEASE, Leadership
+from app.services.keeping.sweep import sweep
+from app.services.start import Started
+from tests.factories import Customer, answer, make_job, settle_one, start_one
+from tests.services.book import job_row, lapse, let_pass, look, standing
 from tests.services.faults import at_once, away, terminate
+from tests.simulator.running import eventually
 
 Open = Callable[..., Gateway]
 Candidate = Callable[[], Leadership]
@@ -84,6 +91,121 @@ def test_looking_in_vain_holds_no_connection(candidate: Candidate) -> None:
     leader, follower = candidate(), candidate()
     assert leader.held()
     assert [follower.held() for _ in range(10)] == [False] * 10
+
+
+class Clock:
+    """A keeper's own clock, which a test moves."""
+
+    def __init__(self) -> None:
+        self.now = datetime.now(UTC)
+
+    def __call__(self) -> datetime:
+        """Tell the time."""
+        return self.now
+
+    def look(self, keeper: Leadership, seconds: float, *, every_s: float = 1.0) -> None:
+        """Let a keeper look for so long, as often as it does."""
+        for _ in range(round(seconds / every_s)):
+            self.now += timedelta(seconds=every_s)
+            keeper.held()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock for keepers."""
+    return Clock()
+
+
+@pytest.fixture
+def carried(gateway: Gateway, customer: Customer) -> Started:
+    """A job in the hands of a living worker."""
+    return start_one(gateway, make_job(gateway, customer))
+
+
+def test_an_outage_takes_no_job_from_a_living_worker(
+    gateway: Gateway, carried: Started, candidate: Candidate, database_url: str
+) -> None:
+    """Leases that ran out while the database was away last until their workers' next beat."""
+    keeper = candidate()
+    assert keeper.held()
+    lapse(gateway, carried.id)
+    with away(database_url):
+        assert not keeper.held()
+    gateway.engine.dispose()
+    assert keeper.held()
+    assert sweep(gateway) == 0
+    assert lease.extend(gateway, [(carried.id, carried.attempt)]) == set()
+    settle_one(gateway, carried, answer())
+    assert standing(gateway, carried.id) == ("succeeded", None, 1)
+
+
+def test_an_outage_spares_the_dead_no_longer_than_a_beat(
+    gateway: Gateway, carried: Started, candidate: Candidate, database_url: str
+) -> None:
+    """Who does not extend its leases within a beat and a margin after the outage is dead."""
+    keeper = candidate()
+    lapse(gateway, carried.id)
+    with away(database_url):
+        assert not keeper.held()
+    gateway.engine.dispose()
+    assert keeper.held()
+    beat_s = gateway.settings.lease_s / BEATS_PER_LEASE
+    let_pass(gateway, carried.id, "leased_until", beat_s)
+    assert (sweep(gateway), keeper.held()) == (0, True)
+    let_pass(gateway, carried.id, "leased_until", beat_s / 2)
+    assert (sweep(gateway), standing(gateway, carried.id)[0]) == (1, "queued")
+
+
+def test_a_new_keeper_spares_what_lapsed_before_it(
+    gateway: Gateway, carried: Started, candidate: Candidate
+) -> None:
+    """A process that has just come up cannot know whether the database was there before."""
+    lapse(gateway, carried.id)
+    assert candidate().held()
+    assert sweep(gateway) == 0
+
+
+def test_who_has_looked_all_the_time_spares_nobody(
+    gateway: Gateway, open_another: Open, carried: Started, candidate: Candidate, clock: Clock
+) -> None:
+    """A keeper that takes the lead without an outage takes a dead worker's jobs at once."""
+    first = candidate()
+    assert first.held()
+    second = Leadership(replace(open_another(pool_size=2), now=clock))
+    clock.look(second, gateway.settings.lease_s)
+    lapse(gateway, carried.id)
+    first.give_up()
+    assert eventually(second.held)
+    assert sweep(gateway) == 1
+    second.give_up()
+
+
+@pytest.mark.parametrize(("silent_s", "moved"), [(AWAY_S / 2, 1), (60.0, 0)])
+def test_a_leader_that_was_silent_spares_like_one_that_comes_back(
+    gateway: Gateway,
+    open_another: Open,
+    carried: Started,
+    clock: Clock,
+    silent_s: float,
+    moved: int,
+) -> None:
+    """A database that hung for long, and lost no connection, was away too; a pause is no outage."""
+    keeper = Leadership(replace(open_another(pool_size=2), now=clock))
+    assert keeper.held()
+    clock.look(keeper, gateway.settings.lease_s)
+    lapse(gateway, carried.id)
+    clock.look(keeper, silent_s, every_s=silent_s)
+    assert sweep(gateway) == moved
+    keeper.give_up()
+
+
+def test_a_lease_that_lasts_is_not_cut(
+    gateway: Gateway, carried: Started, candidate: Candidate
+) -> None:
+    """Sparing gives time and never takes any."""
+    until = job_row(gateway, carried.id).leased_until
+    assert candidate().held()
+    assert job_row(gateway, carried.id).leased_until == until
 
 
 def _cut_off_the_leader(gateway: Gateway) -> None:

@@ -1,12 +1,15 @@
 """What is deleted by its age, and what never is."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from app.domain.job import JobState
 from app.gateway import Gateway
-from app.services.keeping.sweep import DAY_S, IDEMPOTENCY_S, ROWS_MAX, purge
+from app.services.keeping.sweep import IDEMPOTENCY_S, purge, sweep
+from app.store.keeping.purge import BODY_BYTES_MAX, ROWS_MAX
 from tests.factories import (
     Customer,
     answer,
@@ -17,9 +20,11 @@ from tests.factories import (
     start_one,
     submit,
 )
-from tests.services.book import change, look, states
+from tests.services.book import change, copies, look, states
 
 Open = Callable[..., Gateway]
+
+ENDED = "UPDATE jobs SET state = 'cancelled', finished_at = now()"
 
 
 def test_old_bodies_of_finished_jobs_go(open_another: Open, customer: Customer) -> None:
@@ -27,8 +32,7 @@ def test_old_bodies_of_finished_jobs_go(open_another: Open, customer: Customer) 
     gateway = open_another(payload_days=2)
     job_id = make_job(gateway, customer)
     settle_one(gateway, start_one(gateway, job_id), answer())
-    _age_bodies(gateway, 2 * DAY_S + 1)
-    assert purge(gateway) == 2
+    assert purge(_in_days(gateway, 2.01)) == 2
     job = read_job(gateway, customer, job_id)
     assert (job.state, job.response) == (JobState.SUCCEEDED, None)
     assert job.cost_nanos
@@ -39,8 +43,7 @@ def test_young_bodies_stay(open_another: Open, customer: Customer) -> None:
     gateway = open_another(payload_days=2)
     job_id = make_job(gateway, customer)
     settle_one(gateway, start_one(gateway, job_id), answer())
-    _age_bodies(gateway, 2 * DAY_S - 60)
-    assert purge(gateway) == 0
+    assert purge(_in_days(gateway, 1.99)) == 0
     assert read_job(gateway, customer, job_id).response == answer().body
 
 
@@ -52,8 +55,7 @@ def test_bodies_of_unfinished_jobs_stay(
     job_id = make_job(gateway, customer)
     if runs:
         start_one(gateway, job_id)
-    _age_bodies(gateway, 400 * DAY_S)
-    assert purge(gateway) == 0
+    assert purge(_in_days(gateway, 400)) == 0
 
 
 def test_old_idempotency_keys_go(gateway: Gateway, customer: Customer) -> None:
@@ -71,26 +73,54 @@ def test_old_idempotency_keys_go(gateway: Gateway, customer: Customer) -> None:
 
 def test_a_great_heap_goes_in_steps(gateway: Gateway, customer: Customer) -> None:
     """Each purge deletes a bounded number of rows, the next ones the rest."""
-    new = [make_draft(gateway, customer) for _ in range(ROWS_MAX + 10)]
-    submit(gateway, customer, new)
-    change(gateway, "UPDATE jobs SET state = 'cancelled', finished_at = now()")
-    _age_bodies(gateway, 400 * DAY_S)
-    assert [purge(gateway) for _ in range(3)] == [ROWS_MAX, 10, 0]
+    copies(gateway, make_job(gateway, customer), ROWS_MAX + 9)
+    change(gateway, ENDED)
+    later = _in_days(gateway, 400)
+    assert [purge(later) for _ in range(3)] == [ROWS_MAX, 10, 0]
     assert states(gateway) == {"cancelled": ROWS_MAX + 10}
+
+
+def test_a_heap_goes_as_fast_as_it_grows(gateway: Gateway, customer: Customer) -> None:
+    """Every sweep, which is once a second, takes a step, not one sweep of many."""
+    copies(gateway, make_job(gateway, customer), ROWS_MAX + 9)
+    change(gateway, ENDED)
+    later = _in_days(gateway, 400)
+    for _ in range(2):
+        sweep(later)
+    assert look(gateway, "SELECT 1 FROM job_payloads") == []
+
+
+def test_large_bodies_go_in_smaller_steps(gateway: Gateway, customer: Customer) -> None:
+    """A step is bounded by what it deletes too, so that it never takes long."""
+    copies(gateway, make_job(gateway, customer), 8)
+    large = "UPDATE job_payloads SET body = convert_to(repeat('x', :n), 'UTF8')"
+    change(gateway, large, n=BODY_BYTES_MAX // 6)
+    change(gateway, ENDED)
+    later = _in_days(gateway, 400)
+    assert [purge(later) for _ in range(3)] == [7, 2, 0]
+
+
+def test_what_is_still_needed_does_not_stand_in_the_way(
+    gateway: Gateway, customer: Customer
+) -> None:
+    """Behind more unfinished jobs than a step looks at, finished ones are found by the next."""
+    ids = copies(gateway, make_job(gateway, customer), ROWS_MAX + 9)
+    change(gateway, f"{ENDED} WHERE id = ANY(:ids)", ids=ids[-3:])
+    later = _in_days(gateway, 400)
+    assert [purge(later) for _ in range(4)] == [0, 3, 0, 0]
 
 
 def test_the_book_is_never_purged(gateway: Gateway, customer: Customer) -> None:
     """Transfers, holds and lots stay, whatever their age."""
     settle_one(gateway, start_one(gateway, make_job(gateway, customer)), answer())
-    _age_bodies(gateway, 4_000 * DAY_S)
-    purge(gateway)
+    purge(_in_days(gateway, 4_000))
     for table in ("transfers", "holds", "hold_lots", "lots", "attempts"):
         assert look(gateway, f"SELECT 1 FROM {table}") != []
 
 
-def _age_bodies(gateway: Gateway, seconds: float) -> None:
-    moved = "UPDATE job_payloads SET created_at = created_at - make_interval(secs => :s)"
-    assert change(gateway, moved, s=seconds)
+def _in_days(gateway: Gateway, days: float) -> Gateway:
+    """The same gateway, so many days from now."""
+    return replace(gateway, now=lambda: datetime.now(UTC) + timedelta(days=days))
 
 
 def _age_keys(gateway: Gateway, seconds: float) -> None:

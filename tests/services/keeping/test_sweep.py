@@ -155,13 +155,27 @@ def test_a_nudge_that_nobody_answered_is_forgotten(
 def test_a_nudge_behind_others_has_more_time(
     open_another: Callable[..., Gateway], customer: Customer
 ) -> None:
-    """While its queue holds messages a nudge counts as lost only after much longer."""
+    """While the batch queue holds messages a nudge on it counts as lost only after much longer."""
     gateway = open_another(nudge_stale_s=100)
-    job_id = make_job(gateway, customer)
+    job_id = make_job(gateway, customer, lane=Lane.BATCH)
+    dispatch(gateway)
     let_pass(gateway, job_id, "nudged_at", 100 * STALE_FACTOR - 30)
     assert sweep(gateway) == 0
     let_pass(gateway, job_id, "nudged_at", 31)
     assert sweep(gateway) == 1
+
+
+def test_somebody_who_waits_does_not_wait_for_the_queue(
+    open_another: Callable[..., Gateway], customer: Customer
+) -> None:
+    """A lost nudge of the interactive lane is made again in time, however busy its queue is."""
+    gateway = open_another(nudge_stale_s=100)
+    job_id = make_job(gateway, customer)
+    silence(gateway)
+    make_job(gateway, customer)
+    let_pass(gateway, job_id, "nudged_at", 101)
+    assert (sweep(gateway), dispatch(gateway)) == (1, 1)
+    assert [job_id] in rung(gateway)
 
 
 def test_a_nudge_is_forgotten_while_redis_is_down(

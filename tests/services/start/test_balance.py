@@ -9,7 +9,7 @@ from app.domain.job import OnEmpty
 from app.domain.money import NANOS_PER_DOLLAR
 from app.gateway import Gateway
 from app.services import fund
-from app.services.start import BALANCE_POLL_S, start
+from app.services.start import BALANCE_LOOK_S, start
 from tests.factories import (
     WORKER,
     Customer,
@@ -71,11 +71,31 @@ def test_a_queued_job_waits(gateway: Gateway, poor: Customer) -> None:
 def test_a_waiting_job_looks_again_by_itself(
     gateway: Gateway, poor: Customer, byte: int, factor: float
 ) -> None:
-    """Should the wake-up be lost, it comes back after a while, not all of them at once."""
+    """Should nothing ever wake it, it comes back after long, and not all of them at once."""
     job_id = make_job(gateway, poor)
     start(replace(gateway, entropy=drawing(byte)), [job_id], WORKER)
-    waits = "SELECT extract(epoch FROM run_at - started_at) AS s FROM jobs"
-    assert float(look(gateway, waits)[0].s) == pytest.approx(BALANCE_POLL_S * factor, abs=0.2)
+    waits = "SELECT extract(epoch FROM run_at - now()) AS s FROM jobs"
+    assert float(look(gateway, waits)[0].s) == pytest.approx(BALANCE_LOOK_S * factor, rel=0.01)
+
+
+def test_a_job_that_was_only_refused_has_not_started(gateway: Gateway, poor: Customer) -> None:
+    """It says when it started once it has, and that it was not when it was refused."""
+    job_id, impatient = make_job(gateway, poor), make_job(gateway, poor, on_empty=OnEmpty.FAIL)
+    start(gateway, [job_id, impatient], WORKER)
+    assert [job_row(gateway, each).started_at for each in (job_id, impatient)] == [None, None]
+    make_lot(gateway, poor)
+    start_one(gateway, job_id)
+    assert job_row(gateway, job_id).started_at is not None
+
+
+def test_a_refusal_does_not_forget_an_earlier_start(gateway: Gateway, customer: Customer) -> None:
+    """A job that ends in its second claim keeps the moment at which its first attempt began."""
+    job_id = make_job(gateway, customer)
+    settle_one(gateway, start_one(gateway, job_id), failure())
+    began = job_row(gateway, job_id).started_at
+    let_pass(gateway, job_id, "deadline_at", 86_401)
+    assert start(gateway, [job_id], WORKER).ended == (job_id,)
+    assert job_row(gateway, job_id).started_at == began
 
 
 def test_waiting_never_counts_as_an_attempt(gateway: Gateway, poor: Customer) -> None:
@@ -83,7 +103,7 @@ def test_waiting_never_counts_as_an_attempt(gateway: Gateway, poor: Customer) ->
     job_id = make_job(gateway, poor)
     for _ in range(10):
         start(gateway, [job_id], WORKER)
-        let_pass(gateway, job_id, "run_at", 100)
+        let_pass(gateway, job_id, "run_at", 2 * BALANCE_LOOK_S)
     assert standing(gateway, job_id) == ("waiting", "balance", 0)
     make_lot(gateway, poor)
     settle_one(gateway, start_one(gateway, job_id), answer())

@@ -1,6 +1,7 @@
 """T2: who may be started, and what a start leaves in the rows."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,7 +11,9 @@ from app.domain.job import Lane
 from app.domain.pricing import Price
 from app.gateway import Gateway
 from app.services.cancel import cancel
-from app.services.start import start
+from app.services.keeping.sweep import sweep
+from app.services.settle import Finished, settle
+from app.services.start import UNKNOWN_FIRST_S, UNKNOWN_MAX_S, start
 from tests.factories import (
     WORKER,
     Customer,
@@ -29,6 +32,7 @@ from tests.services.book import (
     at_price,
     attempts,
     change,
+    drawing,
     hold_of,
     job_row,
     let_pass,
@@ -149,32 +153,76 @@ def test_an_expired_job_gives_back_its_hold(gateway: Gateway, customer: Customer
     assert money(gateway, customer) == (0, 0)
 
 
-def test_an_instrument_that_is_gone_fails_the_job(gateway: Gateway, customer: Customer) -> None:
-    """A job whose instrument left the catalog meanwhile ends as model_not_found, for nothing."""
+def test_an_unknown_instrument_is_left_to_others(gateway: Gateway, customer: Customer) -> None:
+    """A worker with an older catalog puts the job back, uncounted; one that knows it starts it."""
     job_id = make_job(gateway, customer)
-    assert start(without(gateway, "text-prime"), [job_id], WORKER).ended == (job_id,)
+    old = without(gateway, "text-prime")
+    starts = start(old, [job_id], WORKER)
+    assert (starts.started, starts.ended) == ((), ())
+    assert standing(gateway, job_id) == ("waiting", "capacity", 0)
+    assert money(gateway, customer) == (0, 0)
+    let_pass(gateway, job_id, "run_at", 2 * UNKNOWN_FIRST_S)
+    settle_one(gateway, start_one(gateway, job_id), answer())
+    assert standing(gateway, job_id) == ("succeeded", None, 1)
+
+
+def test_an_instrument_nobody_knows_is_asked_for_ever_more_rarely(
+    gateway: Gateway, customer: Customer
+) -> None:
+    """Jobs of an instrument that is gone for good do not keep the workers busy."""
+    job_id = make_job(gateway, customer)
+    old = replace(without(gateway, "text-prime"), entropy=drawing(0))
+    waits = []
+    for _ in range(10):
+        start(old, [job_id], WORKER)
+        (row,) = look(gateway, "SELECT extract(epoch FROM run_at - now())::float AS s FROM jobs")
+        waits.append(row.s)
+        let_pass(gateway, job_id, "run_at", 1_000)
+    assert waits[:3] == pytest.approx([2, 4, 8], abs=0.5)
+    assert waits[-1] == pytest.approx(UNKNOWN_MAX_S, abs=0.5)
+
+
+def test_an_unknown_instrument_is_put_back_until_the_deadline(
+    gateway: Gateway, customer: Customer
+) -> None:
+    """It expires then, like any job nobody could carry in time, and its hold is given back."""
+    job_id = make_job(gateway, customer)
+    settle_one(gateway, start_one(gateway, job_id), Interrupted(cancelled=False))
+    old = without(gateway, "text-prime")
+    start(old, [job_id], WORKER)
+    assert money(gateway, customer) == (HOLD_NANOS, 0)
+    let_pass(gateway, job_id, "deadline_at", 86_401)
+    sweep(old)
+    assert standing(gateway, job_id) == ("expired", None, 0)
+    assert money(gateway, customer) == (0, 0)
+
+
+@pytest.mark.parametrize("others", [0, 2])
+def test_a_job_without_a_body_fails(gateway: Gateway, customer: Customer, others: int) -> None:
+    """A job whose body is gone cannot be called for, and ends; it holds nothing."""
+    job_id = make_job(gateway, customer)
+    good = [make_job(gateway, customer) for _ in range(others)]
+    change(gateway, "DELETE FROM job_payloads WHERE job_id = :id", id=job_id)
+    assert start(gateway, [job_id, *good], WORKER).ended == (job_id,)
     job = read_job(gateway, customer, job_id)
     assert (job.state, job.attempts, job.status_code) == ("failed", 0, 404)
     assert job.error is not None
-    assert job.error.code == "model_not_found"
+    assert "body is gone" in job.error.message
+    assert money(gateway, customer) == (others * HOLD_NANOS, 0)
 
 
-def test_a_job_without_a_body_fails(gateway: Gateway, customer: Customer) -> None:
-    """A job whose body is gone cannot be called for, and ends."""
-    job_id = make_job(gateway, customer)
-    change(gateway, "DELETE FROM job_payloads WHERE job_id = :id", id=job_id)
-    assert start(gateway, [job_id], WORKER).ended == (job_id,)
-    assert standing(gateway, job_id) == ("failed", None, 0)
-
-
-def test_a_free_instrument_needs_no_balance(gateway: Gateway) -> None:
+@pytest.mark.parametrize("number", [1, 3])
+def test_a_free_instrument_needs_no_balance(gateway: Gateway, number: int) -> None:
     """At a price of nothing an account without a lot runs, and is settled at nothing."""
     free = at_price(gateway, Price(input_nanos=0, output_nanos=0))
     poor = make_customer(free, "0")
-    job_id = make_job(free, poor)
-    settle_one(free, start_one(free, job_id), answer())
-    assert hold_of(free, job_id) == ("captured", 0, 0)
-    assert read_job(free, poor, job_id).cost_nanos == 0
+    ids = [make_job(free, poor) for _ in range(number)]
+    started = start(free, ids, WORKER).started
+    assert all(job.request for job in started)
+    settle(free, [Finished(job=job, outcome=answer()) for job in started])
+    for job_id in ids:
+        assert hold_of(free, job_id) == ("captured", 0, 0)
+        assert read_job(free, poor, job_id).cost_nanos == 0
 
 
 def test_a_free_instrument_is_retried_like_any_other(gateway: Gateway, customer: Customer) -> None:

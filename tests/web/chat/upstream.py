@@ -5,7 +5,8 @@ import asyncio
 import aiohttp
 
 from app.domain.attempt import Answer, Failure
-from app.domain.instrument import Provider
+from app.domain.dialect import OF_ENDPOINT
+from app.domain.instrument import OnDisconnect, Provider
 from app.providers.base import Call
 from app.providers.openai import OpenAI
 from app.services.start import Started
@@ -24,6 +25,7 @@ def calling(base_url: str) -> Script:
         connect_timeout_s=TIMEOUT_S,
         timeout_s=TIMEOUT_S,
         concurrency=1,
+        on_disconnect=OnDisconnect.DRAIN,
     )
 
     async def call(job: Started) -> Answer | Failure:
@@ -32,6 +34,7 @@ def calling(base_url: str) -> Script:
                 Call(
                     job_id=job.id,
                     attempt=job.attempt,
+                    dialect=OF_ENDPOINT[job.endpoint],
                     instrument=job.instrument,
                     model=job.route.model,
                     request=job.request,

@@ -59,6 +59,7 @@ def serving(settings: Settings, said: Path) -> Iterator[Server]:
             "BUSBAR_REDIS_PREFIX": settings.redis_prefix,
             "BUSBAR_PARENT_PID": str(os.getpid()),
             "BUSBAR_LOG_LEVEL": "DEBUG",
+            **({"BUSBAR_CATALOG": str(settings.catalog)} if settings.catalog else {}),
         }
     )
     command = [sys.executable, "-m", "app.cli", "serve", "--port", str(port)]

@@ -2,13 +2,11 @@
 
 import json
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
 
 import openai
 import pytest
-from openai.types.chat import ChatCompletion
 
 from app.domain import apikey
 from app.domain.attempt import FailureKind, Interrupted
@@ -16,53 +14,11 @@ from tests.factories import failure
 from tests.web.api import JOBS, Api
 from tests.web.carrier import Gate
 
-from .server import Server
+from .sdk import Sdk
 
 pytestmark = pytest.mark.xdist_group("web server")
 
 UNKNOWN = apikey.make_key(bytes(apikey.ENTROPY_BYTES))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sdk:
-    """The SDK with a customer's key, and what it sends."""
-
-    client: openai.OpenAI
-    sent: list[Any] = field(default_factory=list)
-    """The requests, first tries and retries."""
-
-    def ask(self, text: str = "What is 2 + 2?", **more: Any) -> ChatCompletion:
-        """Ask for a completion."""
-        asked: dict[str, Any] = {
-            "model": "text-prime",
-            "messages": [{"role": "user", "content": text}],
-            "max_tokens": 100,
-            **more,
-        }
-        completion: ChatCompletion = self.client.chat.completions.create(**asked)
-        return completion
-
-
-@pytest.fixture
-def sdk_of(server: Server) -> Iterator[Callable[..., Sdk]]:
-    """Make SDK clients that note what they send; they are closed with the test."""
-    clients: list[openai.OpenAI] = []
-
-    def make(key: str, *, note: Callable[[Any], None] | None = None, **options: Any) -> Sdk:
-        sent: list[Any] = []
-        heard = [sent.append] if note is None else [sent.append, note]
-        client = openai.OpenAI(
-            base_url=f"{server.url}/v1",
-            api_key=key,
-            http_client=openai.DefaultHttpxClient(event_hooks={"request": heard}),
-            **options,
-        )
-        clients.append(client)
-        return Sdk(client=client, sent=sent)
-
-    yield make
-    for client in clients:
-        client.close()
 
 
 def test_a_completion(api: Api, sdk_of: Callable[..., Sdk], carry: Callable[..., None]) -> None:

@@ -23,6 +23,7 @@ class Desk:
     def __init__(self, gateway: Gateway, slots: int) -> None:
         self.slots = Slots(slots, batch_max=slots)
         self.launched: list[str] = []
+        self.refuses: set[str] = set()
         self.intake = Intake(gateway, self.slots, self._launch, worker_id=WORKER)
         self.intake.open()
 
@@ -31,6 +32,8 @@ class Desk:
         self.intake.offer(lane, job_ids)
 
     def _launch(self, jobs: Sequence[Started]) -> None:
+        if any(job.id in self.refuses for job in jobs):
+            raise RuntimeError("not this one")
         self.launched += [job.id for job in jobs]
 
 

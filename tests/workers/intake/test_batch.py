@@ -11,6 +11,8 @@ from tests.services.faults import away
 from tests.simulator.running import eventually
 from tests.workers.intake.desk import DeskOf, Open, has_launched, stuck, submitted
 
+BATCH, CALL = Lane.BATCH, Lane.INTERACTIVE
+
 
 def test_batch_lines_do_not_keep_their_thread(
     gateway: Gateway, open_another: Open, customer: Customer, desk_of: DeskOf
@@ -77,7 +79,7 @@ def test_an_outage_does_not_stop_the_feeder(
     desk = desk_of(gateway)
     with away(database_url):
         desk.offer(*ids, lane=Lane.BATCH)
-        assert eventually(lambda: not desk.intake._backlog and desk.slots.used == 0)
+        assert eventually(lambda: not desk.intake._backlogs[Lane.BATCH] and desk.slots.used == 0)
     desk.offer(*ids, lane=Lane.BATCH)
     assert eventually(lambda: sorted(desk.launched) == ids)
 
@@ -93,3 +95,33 @@ def test_closing_gives_back_what_has_not_started(
     desk.intake.close()
     back = [job_id for message in rung(gateway, Lane.BATCH) for job_id in message]
     assert (sorted(back), desk.launched) == (ids[1:], ids[:1])
+
+
+def test_what_was_found_due_is_fetched_at_once(
+    gateway: Gateway, open_another: Open, customer: Customer, desk_of: DeskOf
+) -> None:
+    """Whoever looked at the rows is not kept waiting, and brings no id twice; both lanes start."""
+    lines, calls = (sorted(submitted(gateway, customer, 3, lane=lane)) for lane in (BATCH, CALL))
+    desk = desk_of(gateway)
+    with stuck(open_another()):
+        assert desk.intake.fetch(BATCH, lines[:1]) == 1
+        assert eventually(lambda: desk.slots.used == 1)
+        assert [desk.intake.fetch(CALL, calls) for _ in range(2)] == [3, 0]
+        assert [desk.intake.fetch(BATCH, lines) for _ in range(2)] == [3, 0]
+        assert desk.launched == []
+    assert eventually(lambda: sorted(desk.launched) == sorted([*lines, *calls]))
+    assert eventually(lambda: desk.slots.used == 6)
+
+
+def test_no_more_is_fetched_than_there_is_room(
+    narrow: Gateway, open_another: Open, customer: Customer, desk_of: DeskOf
+) -> None:
+    """What finds no place now is found due again later; a closed intake fetches nothing."""
+    ids = submitted(narrow, customer, 4)
+    desk = desk_of(narrow)
+    with stuck(open_another()):
+        assert desk.intake.fetch(CALL, ids) == 1
+        assert eventually(lambda: desk.slots.used == 1)
+        assert desk.intake.fetch(CALL, ids[1:]) == 1
+    desk.intake.close()
+    assert desk.intake.fetch(CALL, ids) == 0

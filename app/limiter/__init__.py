@@ -1,0 +1,1 @@
+"""Limits across all submitter processes, kept in Redis; and what a process does without it."""

@@ -1,0 +1,1 @@
+"""Answers that are sent on while they are made."""

@@ -1,0 +1,187 @@
+"""Jobs that wait for their balance: which accounts can pay for some now, and their waking.
+
+They are looked for by account, in steps, and never one by one: an account that has run dry may have
+a hundred thousand of them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    Connection,
+    Integer,
+    Select,
+    Text,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+    tuple_,
+    update,
+)
+
+from app.store.prepared import Prepared, arrays, rows
+from app.store.starts import NANOS_MAX
+from app.store.tables import IS_DRAWABLE, jobs, lots, word
+
+SHARES: Final = (2_000, 200, 20, 2)
+"""How many jobs of one account may be woken at once. A limit is part of a statement's text, so that
+it is planned for; few different ones keep few plans."""
+
+WOKEN_MAX: Final = 5_000
+"""Woken jobs of one account that nobody has claimed yet; no more are woken beside them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """An account with jobs of one instrument that wait for its balance."""
+
+    account_id: str
+    instrument: str
+    least_nanos: int
+    drawable_nanos: int
+
+    @property
+    def can_go_on(self) -> bool:
+        """True when the balance covers the cheapest of these jobs."""
+        return self.drawable_nanos >= self.least_nanos
+
+
+def waiting(conn: Connection, *, after: tuple[str, str], limit: int) -> list[Waiting]:
+    """Return up to `limit` accounts and instruments with such jobs, those after `after`, in order.
+
+    One look at the index for each, however many jobs it has.
+    """
+    account_id, instrument = after
+    found = _WAITING(conn, account_id=account_id, instrument=instrument, most=limit)
+    return [
+        Waiting(
+            account_id=row.account_id,
+            instrument=row.instrument,
+            least_nanos=row.needed_nanos,
+            drawable_nanos=row.drawable_nanos,
+        )
+        for row in found
+    ]
+
+
+def wake(conn: Connection, able: Sequence[Waiting], *, share: int) -> int:
+    """Queue up to `share` jobs of each of `able`, the cheapest first; return how many.
+
+    No more than the balance covers beside the jobs that were woken before and not claimed yet, so
+    that few are woken in vain. Rows another transaction works on are left out.
+    """
+    entries = [(each.account_id, each.instrument, each.drawable_nanos) for each in able]
+    named = arrays("w", entries, "account_id", "instrument", "drawable_nanos")
+    return _WAKE[share](conn, **named).rowcount
+
+
+def _short(state: str) -> Any:
+    """The rows of the index of jobs that lack balance, in one of its two states."""
+    return (jobs.c.state == word(state)) & (jobs.c.needed_nanos > literal_column("0"))
+
+
+def _waiting() -> Prepared:
+    first = _next(bindparam("account_id", type_=Text()), bindparam("instrument", type_=Text()))
+    pairs = select(first.subquery("first")).cte("pairs", recursive=True)
+    following = _next(pairs.c.account_id, pairs.c.instrument).lateral("following")
+    pairs = pairs.union_all(select(following).select_from(pairs.join(following, true())))
+    looked = (
+        select(pairs)
+        .limit(bindparam("most", type_=Integer()))
+        .cte("looked")
+        .prefix_with("MATERIALIZED")
+    )
+    left = func.sum(lots.c.amount_nanos - lots.c.used_nanos - lots.c.held_nanos)
+    drawable = (
+        select(_to_bigint(func.coalesce(left, 0)))
+        .where(lots.c.account_id == looked.c.account_id, IS_DRAWABLE)
+        .where(or_(lots.c.instrument.is_(None), lots.c.instrument == looked.c.instrument))
+        .scalar_subquery()
+    )
+    return Prepared(
+        select(looked, drawable.label("drawable_nanos")).order_by(
+            looked.c.account_id, looked.c.instrument
+        )
+    )
+
+
+def _next(account_id: Any, instrument: Any) -> Select[Any]:
+    """The cheapest waiting job of the account and instrument that come next."""
+    return (
+        select(jobs.c.account_id, jobs.c.instrument, jobs.c.needed_nanos)
+        .where(_short("waiting"))
+        .where(tuple_(jobs.c.account_id, jobs.c.instrument) > tuple_(account_id, instrument))
+        .order_by(jobs.c.account_id, jobs.c.instrument, jobs.c.needed_nanos)
+        .limit(literal_column("1"))
+    )
+
+
+def _wake(share: int) -> Prepared:
+    funded = _funded()
+    cheapest = (
+        select(jobs.c.id, jobs.c.needed_nanos)
+        .where(_short("waiting"), jobs.c.account_id == funded.c.account_id)
+        .where(jobs.c.instrument == funded.c.instrument)
+        .where(jobs.c.needed_nanos <= funded.c.nanos)
+        .order_by(jobs.c.needed_nanos)
+        .limit(literal_column(str(share)))
+        .with_for_update(skip_locked=True, key_share=True)
+        .lateral("cheapest")
+    )
+    so_far = func.sum(cheapest.c.needed_nanos).over(
+        partition_by=(funded.c.account_id, funded.c.instrument),
+        order_by=(cheapest.c.needed_nanos, cheapest.c.id),
+    )
+    fitting = (
+        select(cheapest.c.id, so_far.label("so_far"), funded.c.nanos)
+        .select_from(funded.join(cheapest, true()))
+        .cte("fitting")
+        .prefix_with("MATERIALIZED")
+    )
+    return Prepared(
+        update(jobs)
+        .where(jobs.c.id == fitting.c.id, fitting.c.so_far <= fitting.c.nanos)
+        .values(state="queued", reason=None, run_at=func.now(), nudged_at=None)
+    )
+
+
+def _funded() -> CTE:
+    """What each account has for further jobs: less what those woken before will draw."""
+    asked = rows("w", account_id=Text(), instrument=Text(), drawable_nanos=BigInteger())
+    woken = (
+        select(jobs.c.needed_nanos)
+        .where(_short("queued"), jobs.c.account_id == asked.c.account_id)
+        .limit(literal_column(str(WOKEN_MAX)))
+        .correlate(asked)
+        .subquery("woken")
+    )
+    promised = (
+        select(
+            func.coalesce(func.sum(woken.c.needed_nanos), 0).label("nanos"),
+            func.count().label("jobs"),
+        )
+        .select_from(woken)
+        .lateral("promised")
+    )
+    left = _to_bigint(asked.c.drawable_nanos - promised.c.nanos)
+    return (
+        select(asked.c.account_id, asked.c.instrument, left.label("nanos"))
+        .select_from(asked.join(promised, true()))
+        .where(promised.c.jobs < literal_column(str(WOKEN_MAX)))
+        .cte("funded")
+    )
+
+
+def _to_bigint(nanos: Any) -> Any:
+    """Several lots together may come to more than a BIGINT holds."""
+    return func.greatest(func.least(nanos, literal_column(str(NANOS_MAX))), 0).cast(BigInteger())
+
+
+_WAITING: Final = _waiting()
+_WAKE: Final = {share: _wake(share) for share in SHARES}

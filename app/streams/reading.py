@@ -1,0 +1,152 @@
+"""The submitter's end of streams: one thread per process reads the streams of all its clients."""
+
+import queue
+import threading
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import redis
+
+from app.streams import END, FRAME, key_of
+
+BLOCK_MS: Final = 5_000
+READ_MAX: Final = 200
+"""Entries of one stream that one read brings at most."""
+
+WAKE_S: Final = 60
+RETRY_PAUSE_S: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A frame with its place; or, where `frame` is None, the end."""
+
+    attempt: int
+    number: int
+    frame: bytes | None
+
+
+class Follower:
+    """One reader of one stream: its entries in order, and rings from elsewhere in between."""
+
+    def __init__(self, reader: "StreamReader", key: str) -> None:
+        self.key = key
+        self._reader = reader
+        self._arrived: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
+
+    def next(self, timeout_s: float) -> Entry | None:
+        """Return the next entry; None when it was rung for. Raises queue.Empty after the time."""
+        return self._arrived.get(timeout=max(0.0, timeout_s))
+
+    def put(self, entry: Entry) -> None:
+        """Hand in an entry."""
+        self._arrived.put(entry)
+
+    def ring(self) -> None:
+        """Wake the reader up: something besides the stream has changed."""
+        self._arrived.put(None)
+
+    def close(self) -> None:
+        """Stop following; harmless when it is done already."""
+        self._reader.forget(self)
+
+
+class StreamReader:
+    """One per submitter process; its thread begins with the first follower."""
+
+    def __init__(self, client: "redis.Redis", listener: "redis.Redis", *, prefix: str) -> None:
+        # The library's annotations are the union of what all its protocols may answer.
+        self._client: Any = client
+        self._listener: Any = listener
+        self._prefix = prefix
+        self._wake_key = f"{prefix}wake:{uuid.uuid4()}"
+        self._lock = threading.Lock()
+        self._followers: dict[str, list[Follower]] = {}
+        self._cursors: dict[str, str] = {}
+        self._stale = False
+        self._some = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def follow(self, job_id: str) -> Follower:
+        """Follow a job's stream from its beginning; pair it with `close`."""
+        follower = Follower(self, key_of(self._prefix, job_id))
+        with self._lock:
+            # A second follower sees the beginning again, and so does the first, who knows it.
+            self._followers.setdefault(follower.key, []).append(follower)
+            self._cursors[follower.key] = "0-0"
+            told, self._stale = self._stale, True
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="streams", daemon=True)
+                self._thread.start()
+        self._some.set()
+        if not told:
+            self._interrupt()
+        return follower
+
+    def forget(self, follower: Follower) -> None:
+        """Stop following."""
+        with self._lock:
+            left = [each for each in self._followers.get(follower.key, ()) if each is not follower]
+            if left:
+                self._followers[follower.key] = left
+            else:
+                self._followers.pop(follower.key, None)
+                self._cursors.pop(follower.key, None)
+
+    def read(self, job_id: str) -> list[Entry]:
+        """Return all entries of a stream as they are now; none when Redis is away."""
+        try:
+            return [_entry(*each) for each in self._client.xrange(key_of(self._prefix, job_id))]
+        except redis.RedisError:
+            return []
+
+    def _interrupt(self) -> None:
+        """Make the thread look at its list of streams again."""
+        try:
+            with self._client.pipeline(transaction=False) as pipe:
+                pipe.xadd(self._wake_key, {END: b""}, maxlen=1)
+                pipe.expire(self._wake_key, WAKE_S)
+                pipe.execute()
+        except redis.RedisError:
+            return  # The thread finds it when its block ends; the row is looked at meanwhile.
+
+    def _run(self) -> None:
+        woken = "0-0"
+        while True:
+            with self._lock:
+                wanted, self._stale = dict(self._cursors), False
+                if not wanted:
+                    self._some.clear()
+            if not wanted:
+                self._some.wait()
+                continue
+            try:
+                found = self._listener.xread(
+                    {**wanted, self._wake_key: woken}, count=READ_MAX, block=BLOCK_MS
+                )
+            except redis.RedisError:
+                threading.Event().wait(RETRY_PAUSE_S)
+                continue
+            for raw_key, entries in found:
+                key = raw_key.decode()
+                if key == self._wake_key:
+                    woken = entries[-1][0].decode()
+                else:
+                    self._hand_out(key, wanted[key], entries)
+
+    def _hand_out(self, key: str, read_from: str, entries: Sequence[Any]) -> None:
+        with self._lock:
+            if self._cursors.get(key) == read_from:
+                self._cursors[key] = entries[-1][0].decode()
+            followers = list(self._followers.get(key, ()))
+        for entry_id, fields in entries:
+            entry = _entry(entry_id, fields)
+            for follower in followers:
+                follower.put(entry)
+
+
+def _entry(entry_id: bytes, fields: Any) -> Entry:
+    attempt, _, number = entry_id.partition(b"-")
+    return Entry(attempt=int(attempt), number=int(number), frame=fields.get(FRAME))

@@ -1,0 +1,1 @@
+"""Answers in the Chat Completions dialect."""

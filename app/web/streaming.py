@@ -1,0 +1,133 @@
+"""An answer sent on while it is made, as server-sent events."""
+
+import logging
+from collections.abc import Iterator
+from typing import Final
+
+import falcon
+
+from app.domain.dialect import OF_ENDPOINT, Dialect
+from app.domain.errors import BusbarError
+from app.services.outage import as_unavailable
+from app.services.streaming.follow import EndedOtherwise, Following, Numbered
+from app.services.streaming.leave import leave
+from app.web import requests
+from app.web.desk import Desk
+from app.web.failing import refuse
+from app.wire import errors, sse
+
+HEADERS: Final = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+"""Nothing between here and the client may keep frames back."""
+
+log = logging.getLogger("busbar.web")
+
+
+class Stream:
+    """One stream to one client. `numbered`: its frames say their numbers, to come back for more.
+
+    `is_only_listener`: the job was submitted for this very stream, so its worker must hear when
+    the client leaves.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        following: Following,
+        *,
+        account_id: str,
+        dialect: Dialect,
+        request_id: str,
+        numbered: bool = False,
+        is_only_listener: bool = False,
+    ) -> None:
+        self._desk = desk
+        self._following = following
+        self._account_id = account_id
+        self._dialect = dialect
+        self._manner = sse.MANNERS[dialect]
+        self._request_id = request_id
+        self._numbered = numbered
+        self._is_only_listener = is_only_listener
+        self._frames = following.frames(account_id)
+
+    def answer(self, resp: falcon.Response) -> None:
+        """Wait for the first frame, but not for long; then answer with all of them.
+
+        Raises what the job failed with, or EndedOtherwise, as long as it can be told by a status.
+        """
+        try:
+            first = next(self._frames, None)
+        except BaseException:
+            self._following.close()
+            raise
+        resp.content_type = sse.CONTENT_TYPE
+        resp.set_headers(HEADERS)
+        resp.stream = self._body(first)
+
+    def _body(self, first: Numbered | None) -> Iterator[bytes]:
+        try:
+            yield self._shown(first)
+            for each in self._frames:
+                yield self._shown(each)
+            yield self._manner.end
+        except GeneratorExit:
+            self._left()
+            raise
+        except EndedOtherwise as ended:
+            error = ended.job.error
+            assert error is not None
+            yield self._error(error.code, error.message)
+        except BusbarError as error:
+            yield self._error(error.code, error.message)
+        except Exception as error:
+            log.exception("web.stream_broke id=%s", self._request_id)
+            planned = as_unavailable(error) or BusbarError()
+            yield self._error(planned.code, planned.message)
+        finally:
+            self._following.close()
+
+    def _shown(self, each: Numbered | None) -> bytes:
+        if each is None:
+            return self._manner.heartbeat
+        return sse.numbered(each.frame, each.number) if self._numbered else each.frame
+
+    def _error(self, code: str, message: str) -> bytes:
+        """Return the frame that ends a stream badly: decoders raise at it."""
+        body = errors.envelope_of_code(code, message, self._dialect, request_id=self._request_id)
+        return sse.frame(body, self._dialect)
+
+    def _left(self) -> None:
+        if not self._is_only_listener:
+            return
+        try:
+            leave(self._desk.gateway, self._account_id, self._following.job_id)
+        except Exception:
+            # Its worker carries the call to its end, as if nobody had left.
+            log.exception("web.leave_untold id=%s", self._request_id)
+
+
+class JobStream:
+    """/v1/jobs/{id}/stream: follow an answer from anywhere, and come back for the rest."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
+        """Send the frames after `?starting_after=N`; each says its number as its `id`."""
+        caller = requests.caller(self._desk, req)
+        after = requests.starting_after(req)
+        job = self._desk.read(caller.account_id, job_id)
+        following = self._desk.follow(job.id, after=after)
+        following.look_now()
+        stream = Stream(
+            self._desk,
+            following,
+            account_id=caller.account_id,
+            dialect=OF_ENDPOINT[job.endpoint],
+            request_id=req.context.request_id,
+            numbered=True,
+        )
+        try:
+            stream.answer(resp)
+        except EndedOtherwise as ended:
+            refuse(ended.job, resp)

@@ -1,0 +1,1 @@
+"""The simulator, spoken to in the Anthropic messages protocol."""

@@ -1,0 +1,47 @@
+"""Both ends of streams on the session's Valkey."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+import pytest
+
+from app.broker import connect
+from app.streams.reading import StreamReader
+from app.streams.writing import StreamWriter
+
+T = TypeVar("T")
+
+
+@pytest.fixture
+def prefix() -> str:
+    """A key prefix of this test's own."""
+    return f"test:{uuid.uuid4().hex}:"
+
+
+@pytest.fixture
+def reader(redis_url: str, prefix: str) -> StreamReader:
+    """The submitter's end."""
+    return StreamReader(connect(redis_url), connect(redis_url, listening=True), prefix=prefix)
+
+
+@pytest.fixture
+def write(redis_url: str, prefix: str) -> Callable[..., T]:
+    """Run a coroutine with the worker's end, on a loop of its own."""
+
+    @asynccontextmanager
+    async def opened(url: str) -> AsyncIterator[StreamWriter]:
+        writer = StreamWriter(url, prefix=prefix)
+        yield writer
+        await writer.close()
+
+    def run(work: Callable[[StreamWriter], Awaitable[T]], url: str = redis_url) -> T:
+        async def main() -> T:
+            async with opened(url) as writer:
+                return await work(writer)
+
+        return asyncio.run(main())
+
+    return run
