@@ -7,10 +7,11 @@ and the sweeper rings again. So a failed publish is counted and ignored.
 import base64
 import json
 import logging
+import socket
 import threading
 import uuid
 from collections.abc import Callable, Sequence
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import redis
 from prometheus_client import Counter
@@ -60,28 +61,23 @@ class Broker:
             for start in range(0, len(job_ids), NUDGE_IDS_MAX)
         ]
         key = self.prefix + queue
-        if messages and self._ask(lambda: self.client.lpush(key, *messages)) is None:
+        if messages and self.ask(lambda: self.client.lpush(key, *messages)) is None:
             _nudges_lost.inc(len(messages))
             return False
         return True
 
     def depth(self, queue: str) -> int | None:
         """Return how many messages wait on `queue`; None when Redis is away."""
-        return self._ask(lambda: int(self.client.llen(self.prefix + queue)))
+        return self.ask(lambda: int(self.client.llen(self.prefix + queue)))
 
     def publish_results(self, job_ids: Sequence[str]) -> None:
         """Wake whoever waits for these jobs, in any process."""
         words = " ".join(job_ids)
-        if words and self._ask(lambda: self.client.publish(self.results_channel, words)) is None:
+        if words and self.ask(lambda: self.client.publish(self.results_channel, words)) is None:
             _nudges_lost.inc()
 
-    def close(self) -> None:
-        """Give the connections back."""
-        self._closed.set()
-        self.client.close()
-
-    def _ask(self, question: Callable[[], T]) -> T | None:
-        """Return Redis's answer; None when it is away."""
+    def ask(self, question: Callable[[], T]) -> T | None:
+        """Return what `question` brings from `client`; None, at once, while Redis is away."""
         if self._is_away:
             return None
         try:
@@ -89,6 +85,11 @@ class Broker:
         except redis.RedisError as error:
             self._leave_alone(error)
             return None
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._closed.set()
+        self.client.close()
 
     def _leave_alone(self, error: redis.RedisError) -> None:
         with self._lock:
@@ -184,6 +185,7 @@ def connect(redis_url: str, *, listening: bool = False) -> "redis.Redis":
         socket_connect_timeout=SOCKET_TIMEOUT_S,
         health_check_interval=10,
         max_connections=CONNECTIONS_MAX,
+        **({} if redis_url.startswith("unix://") else _KEPT_ALIVE),
     )
 
 
@@ -217,4 +219,13 @@ def _envelope(queue: str, job_ids: Sequence[str]) -> str:
     )
 
 
+# A listener sends nothing, so only this tells it that its server has vanished: after half a minute.
+_KEPT_ALIVE: Final[dict[str, Any]] = {
+    "socket_keepalive": True,
+    "socket_keepalive_options": {
+        getattr(socket, name): number
+        for name, number in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
+        if hasattr(socket, name)  # not every system has them
+    },
+}
 _NO_CALLBACKS: Final = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Engine
 
 from app import catalog as catalogs
-from app.broker import Broker, Wakeups, connect
+from app.broker import Broker, Wakeups
 from app.catalog import Catalog
 from app.domain.ids import ENTROPY_BYTES, new_id
 from app.settings import Settings
@@ -53,11 +53,7 @@ def open_gateway(settings: Settings, *, name: str) -> Gateway:
         ),
         broker=broker,
         wakeups=Wakeups(broker),
-        streams=StreamReader(
-            broker.client,
-            connect(settings.redis_url, listening=True),
-            prefix=settings.redis_prefix,
-        ),
+        streams=StreamReader(broker),
         catalog=catalogs.load(settings.catalog or catalogs.EXAMPLE),
         now=lambda: datetime.now(UTC),
         entropy=secrets.token_bytes,

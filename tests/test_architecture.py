@@ -32,7 +32,7 @@ MAY_IMPORT: Final[Mapping[str, set[str]]] = {
     "app.domain": set(),
     "app.wire": {"app.domain", "pydantic", "pydantic_core"},
     "app.translate": {"app.domain"},
-    "app.store": {"app.domain", "sqlalchemy", "alembic"},
+    "app.store": {"app.domain", "sqlalchemy", "alembic", "psycopg"},
     "app.providers": {"app.domain", "app.translate", "app.wire", "aiohttp", "pydantic"},
     "app.services": {
         *("app.domain", "app.wire", "app.store", "app.gateway", "app.broker", "app.catalog"),
@@ -53,7 +53,7 @@ MAY_IMPORT: Final[Mapping[str, set[str]]] = {
     "app.catalog": {"app.domain", "pydantic", "pydantic_core"},
     "app.broker": {"redis", "prometheus_client"},
     "app.limiter": {"app.domain", "redis", "prometheus_client"},
-    "app.streams": {"redis", "prometheus_client"},
+    "app.streams": {"app.broker", "redis", "prometheus_client"},
     "app.gateway": {
         *("app.settings", "app.broker", "app.catalog", "app.store.engine", "app.domain"),
         *("app.streams", "app.limiter", "sqlalchemy.Engine"),

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
@@ -52,13 +53,13 @@ class Engine:
         self._calls: dict[tuple[str, int], _Held] = {}
         self._cancelled: set[str] = set()
         self._loop = uvloop.new_event_loop()
-        self._ready = threading.Event()
+        self._opened: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     def open(self) -> None:
-        """Start the loop's thread and wait until calls can be made."""
+        """Start the loop's thread and wait until calls can be made. Raises what prevents that."""
         self._thread.start()
-        self._ready.wait()
+        self._opened.result()
 
     def launch(self, jobs: Sequence[Started]) -> None:
         """Begin the calls of `jobs`."""
@@ -94,8 +95,14 @@ class Engine:
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(self._serve())
-        self._loop.close()
+        try:
+            self._loop.run_until_complete(self._serve())
+        except Exception as error:
+            if self._opened.done():
+                raise
+            self._opened.set_exception(error)
+        finally:
+            self._loop.close()
 
     async def _serve(self) -> None:
         self._stopped = asyncio.Event()
@@ -109,14 +116,14 @@ class Engine:
             trust_env=False,
         ) as session:
             keys = {name: provider_key(e.api_key_env) for name, e in self._entries.items()}
-            self._providers = open_providers(self._entries, keys, session)
+            self._providers = open_providers(self._entries, keys, session, self._now)
             self._gates = {
                 name: asyncio.Semaphore(entry.concurrency) for name, entry in self._entries.items()
             }
             self._streams = StreamWriter(
                 self._settings.redis_url, prefix=self._settings.redis_prefix
             )
-            self._ready.set()
+            self._opened.set_result(None)
             await self._stopped.wait()
             await self._streams.close()
 

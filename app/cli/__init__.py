@@ -18,7 +18,8 @@ HELP: Final = """Busbar: an open, self-hosted job gateway for LLM completions.
 Begin with `busbar up`, which needs nothing else, or watch `busbar demo`. In production: `migrate`,
 `serve` and `worker`, on servers that BUSBAR_DATABASE_URL and BUSBAR_REDIS_URL name; where one is
 not set, a PostgreSQL or Valkey of its own runs in .busbar for as long as a command needs it.
-BUSBAR_CATALOG names the catalog. Every setting is such a variable.
+The catalog is the file BUSBAR_CATALOG names, else ./busbar.toml, else an example that the simulator
+serves. Every setting is such a variable.
 
 Exit codes: 0 ok, 1 failed, 2 wrong usage, 4 key refused, 5 some lines failed, 6 out of balance.
 """

@@ -1,40 +1,51 @@
-"""Where a command finds the servers: the URLs it was given, or the embedded stack."""
+"""The gateway of one command that asks or changes something itself."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
 
-from app.embedded import open_stack
+import typer
+
+from app.cli.servers import served
+from app.cli.terminal import failing
 from app.gateway import Gateway, open_gateway
 from app.settings import Settings
 
+State = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Where `busbar up` keeps its data, whether it runs or not. [default: "
+        "BUSBAR_STATE_DIR, else .busbar]",
+        exists=True,
+        file_okay=False,
+    ),
+]
+
 
 @contextmanager
-def served(settings: Settings, *, say: bool = False) -> Iterator[Settings]:
-    """Give settings with both URLs set; what is missing is embedded, and lives as long as this.
+def gateway(name: str, state: Path | None = None, *, is_first: bool = False) -> Iterator[Gateway]:
+    """Open the gateway for one command, on the embedded servers of `state` if that is given.
 
-    Raises EmbeddedError when an embedded server is needed and cannot be had.
+    Raises BadParameter when the settings name a database, which is another one. Unless the command
+    is the first that anybody runs, ends it where there is no database yet.
     """
-    if settings.database_url and settings.redis_url:
-        yield settings
-        return
-    with open_stack(
-        settings.state_dir, postgres=not settings.database_url, valkey=not settings.redis_url
-    ) as stack:
-        if say:
-            print(stack.banner, file=sys.stderr)  # noqa: T201
-        yield settings.model_copy(
-            update={
-                "database_url": settings.database_url or stack.database_url,
-                "redis_url": settings.redis_url or stack.redis_url,
-            }
+    found = Settings()
+    if state is not None:
+        if found.database_url:
+            raise typer.BadParameter(
+                "BUSBAR_DATABASE_URL names the database already; unset it, or leave --state out",
+                param_hint="--state",
+            )
+        found = found.model_copy(update={"state_dir": state})
+    if not (found.database_url or found.state_dir.exists() or is_first):
+        failing.fail(
+            f"{found.state_dir.absolute()} holds no gateway: `busbar up` makes one; --state or "
+            "BUSBAR_STATE_DIR says where else one is, BUSBAR_DATABASE_URL names a server",
+            failing.FAILED,
         )
-
-
-@contextmanager
-def gateway(name: str) -> Iterator[Gateway]:
-    """Open the gateway for one command."""
-    with served(Settings()) as settings:
+    with served(found) as settings:
         opened = open_gateway(settings, name=name)
         try:
             yield opened

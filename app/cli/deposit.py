@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from app.cli import connect
+from app.cli.connect import State
 from app.cli.terminal import failing, showing
 from app.cli.terminal.showing import Json
 from app.domain.money import format_dollars, parse_dollars
@@ -13,7 +14,8 @@ from app.services import accounts, fund
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
-@app.command()
+# An amount like -5 is refused as what it is, not as an option that does not exist.
+@app.command(context_settings={"ignore_unknown_options": True})
 def deposit(
     account: Annotated[str, typer.Argument(help="The account's name or id.")],
     amount: Annotated[str, typer.Argument(help="US dollars, like 12.50.")],
@@ -25,19 +27,14 @@ def deposit(
             "once, however often the command is run.",
         ),
     ] = None,
+    state: State = None,
     json: Json = None,
 ) -> None:
     """Credit an account. Jobs that waited for the balance go on by themselves."""
-    try:
-        nanos = parse_dollars(amount)
-    except ValueError as error:
-        failing.fail(str(error), failing.USAGE)
-        return
-    if nanos == 0:
-        failing.fail("a deposit must be more than nothing", failing.USAGE)
+    nanos = _nanos(amount)
     if reference is not None:
         accounts.check_name(reference, what="reference")
-    with connect.gateway("cli") as gateway:
+    with connect.gateway("cli", state) as gateway:
         found = accounts.find_account(gateway, account)
         deposited = fund.deposit(gateway, found.id, nanos, reference=reference)
         showing.one(
@@ -50,3 +47,20 @@ def deposit(
             },
             wanted=json,
         )
+
+
+def _nanos(amount: str) -> int:
+    """Return what to credit; an amount that cannot be ends the command with the way out."""
+    is_negative = amount.startswith("-")
+    try:
+        nanos = parse_dollars(amount.removeprefix("-"))
+    except ValueError as error:
+        option = f"there is no option {amount}; `busbar deposit --help` lists them"
+        failing.fail(option if is_negative else str(error), failing.USAGE)
+    if is_negative or nanos == 0:
+        failing.fail(
+            f"a deposit is more than nothing, not {amount}; "
+            "`busbar deposit ACCOUNT 12.50` credits 12.50 dollars",
+            failing.USAGE,
+        )
+    return nanos

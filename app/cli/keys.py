@@ -7,6 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from app.cli import connect
+from app.cli.connect import State
 from app.cli.terminal import failing, showing
 from app.cli.terminal.showing import Json
 from app.domain.limits.limit import LIMIT_MAX, Limits
@@ -39,6 +40,7 @@ def create(
     requests_per_minute: _Requests = None,
     tokens_per_minute: _Tokens = None,
     concurrent_calls: _Calls = None,
+    state: State = None,
     json: Json = None,
 ) -> None:
     """Create a key. It is shown this once; only its hash is stored.
@@ -46,7 +48,7 @@ def create(
     Without limits of its own it has those of the catalog.
     """
     limits = Limits(**_changes(requests_per_minute, tokens_per_minute, concurrent_calls))
-    with connect.gateway("cli") as gateway:
+    with connect.gateway("cli", state) as gateway:
         found = accounts.find_account(gateway, account)
         new = accounts.create_key(gateway, found.id, name, limits=limits)
         showing.one({"id": new.id, "key": new.key, "account": found.id}, wanted=json)
@@ -55,10 +57,11 @@ def create(
 @app.command("list")
 def list_(
     account: Annotated[str | None, typer.Argument(help="Only this account's.")] = None,
+    state: State = None,
     json: Json = None,
 ) -> None:
     """List keys by what may be shown of them; an empty limit is the catalog's."""
-    with connect.gateway("cli") as gateway:
+    with connect.gateway("cli", state) as gateway:
         owner = accounts.find_account(gateway, account).id if account else None
         showing.many(
             [
@@ -83,6 +86,7 @@ def limit(
     requests_per_minute: _Requests = None,
     tokens_per_minute: _Tokens = None,
     concurrent_calls: _Calls = None,
+    state: State = None,
     json: Json = None,
 ) -> None:
     """Set limits of one key, instead of the catalog's; they hold within 30 seconds.
@@ -93,17 +97,19 @@ def limit(
     if not changes:
         names = ", ".join(_option(field.name) for field in fields(Limits))
         failing.fail(f"nothing to change; name at least one of {names}", failing.USAGE)
-    with connect.gateway("cli") as gateway:
+    with connect.gateway("cli", state) as gateway:
         limits = accounts.limit_key(gateway, key, changes)
         showing.one({"id": key, **asdict(limits)}, wanted=json)
 
 
 @app.command()
 def revoke(
-    key: Annotated[str, typer.Argument(help="The key's id (key_…).")], json: Json = None
+    key: Annotated[str, typer.Argument(help="The key's id (key_…).")],
+    state: State = None,
+    json: Json = None,
 ) -> None:
     """Revoke a key for good; it stops working within 30 seconds."""
-    with connect.gateway("cli") as gateway:
+    with connect.gateway("cli", state) as gateway:
         accounts.revoke_key(gateway, key)
         showing.one({"id": key, "revoked": True}, wanted=json)
 

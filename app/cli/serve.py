@@ -6,16 +6,13 @@ import sys
 from typing import Annotated, Final
 
 import typer
-from granian.constants import HTTPModes, Interfaces
-from granian.http import HTTP1Settings
-from granian.log import LogLevels
-from granian.server import Server
 
-from app.cli import connect, orphan
+from app.cli import orphan, servers
 from app.cli.standing.options import PORT_MAX
+from app.cli.standing.plan import with_catalog
 from app.cli.standing.ports import PortTaken, Refused, listening_port, url_of
 from app.cli.terminal import failing, missing
-from app.settings import Settings, export
+from app.settings import Settings, export, spare_thread_caches
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -55,9 +52,10 @@ WebProcesses = Annotated[
 def serve(host: Host = None, port: Port = None, processes: WebProcesses = None) -> None:
     """Run the submitter, which answers HTTP, until SIGTERM or Ctrl-C.
 
-    Answers it has begun are finished then. Something has to carry the jobs: `busbar worker`.
+    Answers it has begun are finished then. Something has to carry the jobs: `busbar worker`. The
+    catalog is the file BUSBAR_CATALOG names, else ./busbar.toml, else the example.
     """
-    settings = Settings()
+    settings, about_catalog = with_catalog(Settings())
     logging.basicConfig(
         level=settings.log_level, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s"
     )
@@ -68,25 +66,36 @@ def serve(host: Host = None, port: Port = None, processes: WebProcesses = None) 
         failing.fail(f"port {number} is taken; choose another with --port", failing.FAILED)
     except Refused as error:
         failing.fail(str(error), failing.FAILED)
-    missing.warn(settings, missing.NEEDED_ELSEWHERE)
-    with connect.served(settings, say=True) as served:
+    missing.warn(settings, about_catalog, missing.NEEDED_ELSEWHERE)
+    with servers.served(settings, say=True) as served:
         # Granian's own processes read their settings from the environment, as wsgi.py does.
         export(served)
-        server = Server(
-            "app.wsgi:application",
-            address=address,
-            port=number,
-            interface=Interfaces.WSGI,
-            workers=processes or settings.web_processes,
-            blocking_threads=settings.web_threads,
-            backlog=BACKLOG,
-            http=HTTPModes.http1,
-            http1_settings=HTTP1Settings(header_read_timeout=30_000, keep_alive=True),
-            websockets=False,
-            log_level=LogLevels.error,
-            workers_kill_timeout=DRAIN_S,
-            respawn_failed_workers=True,
-        )
         orphan.watch(settings.parent_pid, signal.SIGTERM)
         print(f"busbar: listening on {url_of(address, number)}", file=sys.stderr)  # noqa: T201
-        server.serve()
+        _answer(address, number, processes or settings.web_processes, settings.web_threads)
+
+
+def _answer(address: str, port: int, processes: int, threads: int) -> None:
+    spare_thread_caches()
+    # Not sooner: this loads the allocator, which then reads what it is to spare.
+    from granian.constants import HTTPModes, Interfaces  # noqa: PLC0415
+    from granian.http import HTTP1Settings  # noqa: PLC0415
+    from granian.log import LogLevels  # noqa: PLC0415
+    from granian.server import Server  # noqa: PLC0415
+
+    server = Server(
+        "app.wsgi:application",
+        address=address,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=processes,
+        blocking_threads=threads,
+        backlog=BACKLOG,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=30_000, keep_alive=True),
+        websockets=False,
+        log_level=LogLevels.error,
+        workers_kill_timeout=DRAIN_S,
+        respawn_failed_workers=True,
+    )
+    server.serve()

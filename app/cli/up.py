@@ -54,6 +54,7 @@ def up(
             "the example catalog needs the simulator; name your own with --catalog FILE",
             param_hint="--no-simulator",
         )
+    _check_metrics_ports(settings, workers)
     voice = Voice(quiet=quiet)
     if chosen is not None:
         for line in missing.missing_keys(load(chosen)):
@@ -73,6 +74,14 @@ def up(
         balance_nanos=balance_nanos,
     )
     _stand(wishes, settings, voice)
+
+
+def _check_metrics_ports(settings: Settings, workers: int) -> None:
+    """Raise BadParameter unless there is a port for each worker, from the first one's upwards."""
+    first = settings.metrics_port
+    if first and first + workers - 1 > options.PORT_MAX:
+        what = f"BUSBAR_METRICS_PORT={first} and the ports after it are too few for {workers}"
+        raise typer.BadParameter(what, param_hint="--workers")
 
 
 def _stand(wishes: Wishes, settings: Settings, voice: Voice) -> None:

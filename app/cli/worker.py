@@ -8,8 +8,9 @@ from typing import Annotated, Final
 import typer
 
 from app import broker
-from app.cli import connect, orphan
+from app.cli import orphan, servers
 from app.cli.standing.options import PORT_MAX
+from app.cli.standing.plan import with_catalog
 from app.cli.standing.ports import PortTaken, Refused, listening_port
 from app.cli.terminal import failing, missing
 from app.settings import Settings
@@ -60,7 +61,8 @@ def worker(
     """Run one worker until SIGTERM or Ctrl-C, which drain it.
 
     It takes nothing new then, finishes its calls for up to BUSBAR_DRAIN_S seconds and gives the
-    rest to others. How many calls it holds at once is BUSBAR_SLOTS.
+    rest to others. How many calls it holds at once is BUSBAR_SLOTS. The catalog is the file
+    BUSBAR_CATALOG names, else ./busbar.toml, else the example.
     """
     if check:
         _check(heartbeat_file)
@@ -69,9 +71,9 @@ def worker(
     if not names or set(names) - set(broker.QUEUES):
         known = ", ".join(broker.QUEUES)
         failing.fail(f"--queues {queues!r}: the queues are {known}", failing.USAGE)
-    settings = _settings(metrics_port)
-    missing.warn(settings, missing.CALLED_WITHOUT)
-    with connect.served(settings, say=True) as served:
+    settings, about_catalog = with_catalog(_settings(metrics_port))
+    missing.warn(settings, about_catalog, missing.CALLED_WITHOUT)
+    with servers.served(settings, say=True) as served:
         # Its servers go with its supervisor, so there is nothing to drain into: a crash, which the
         # lease covers.
         orphan.watch(settings.parent_pid, signal.SIGKILL)
@@ -110,11 +112,9 @@ def _settings(metrics_port: int | None) -> Settings:
 def _check(heartbeat_file: Path | None) -> None:
     if heartbeat_file is None:
         failing.fail("--check needs --heartbeat-file", failing.USAGE)
-        return
     try:
         age_s = time.time() - heartbeat_file.stat().st_mtime
     except OSError:
         failing.fail(f"{heartbeat_file}: no heartbeat yet", failing.FAILED)
-        return
     if age_s > HEARTBEAT_FRESH_S:
         failing.fail(f"{heartbeat_file}: last heartbeat {age_s:.0f} s ago", failing.FAILED)

@@ -135,6 +135,7 @@ class Job:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     deadline_at: datetime
+    cancel_requested_at: datetime | None = None
     usage: Usage | None = None
     cost_nanos: int | None = None
     status_code: int | None = None

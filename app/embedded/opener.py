@@ -18,8 +18,9 @@ from app.embedded.locks import POLL_S, Lock
 from app.embedded.place import Place, sockets
 from app.embedded.plan import VALKEY, Phase, Plan, ServerPlan, Status
 from app.embedded.programs.binaries import Search, find_postgres, find_valkey, major_of
+from app.embedded.programs.homes import make_home
 from app.embedded.programs.launch import set_aside_when_long
-from app.embedded.programs.privilege import account, make_home, own_folder, within_reach
+from app.embedded.programs.privilege import account, own_folder, within_reach
 from app.embedded.server import tail
 
 START_S_MAX = 120.0  # Recovery of a database that was killed may take long.

@@ -9,7 +9,7 @@ from app.embedded.errors import EmbeddedError
 from app.embedded.locks import POLL_S, Lock
 from app.embedded.place import Place, place_of
 from app.embedded.plan import Plan
-from app.embedded.programs.privilege import aside, home_of
+from app.embedded.programs.homes import aside, discard, home_of
 from app.embedded.supervisor import program
 
 STOP_S_MAX = 30.0
@@ -36,8 +36,8 @@ def reset(state_dir: Path) -> None:
                 for path in place.state.glob(pattern):
                     remove(path)
     if os.geteuid() == 0:
-        remove(home_of(place))
-        remove(aside(home_of(place)))
+        discard(home_of(place))
+        discard(aside(home_of(place)))
 
 
 def await_end(place: Place, *, start: Lock, supervisor: Lock, users: Lock) -> None:

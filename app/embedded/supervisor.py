@@ -15,12 +15,14 @@ from app.embedded.journal import event
 from app.embedded.locks import Lock
 from app.embedded.place import Place
 from app.embedded.plan import POSTGRES, VALKEY, Phase, Plan, ServerPlan, Status
+from app.embedded.programs.homes import in_use
 from app.embedded.programs.postgres import Postgres
 from app.embedded.programs.valkey import Valkey
 from app.embedded.server import Program, Server
 
 BUSY_S = 0.01  # between looks while a server starts or stops
 IDLE_S = 0.1  # between looks otherwise
+CLAIM_S_MAX = 1.0  # A sweep holds the lock for a moment.
 RINGS_MAX = 4096  # bytes read from the bell at once
 LINGER_S = 0.3  # Commands run one after the other find the servers still up.
 START_ORDER = (VALKEY, POSTGRES)  # The first start of PostgreSQL blocks, that of Valkey does not.
@@ -44,6 +46,7 @@ class Supervisor:
         # Opened for writing too, so that it never reads as ended.
         self._bell = os.open(place.bell, os.O_RDWR | os.O_NONBLOCK)
         self._servers: dict[str, Server] = {}
+        self._homes: list[Lock] = []
         self._ask = ""
         self._plan_seen: tuple[int, int] | None = None
         self._told: Status | None = None
@@ -94,10 +97,18 @@ class Supervisor:
         for name in START_ORDER:
             wanted, present = plan.servers.get(name), self._servers.get(name)
             if wanted and (present is None or present.phase is Phase.FAILED):
+                self._claim(wanted)
                 self._servers[name] = Server(program(name, wanted, durable=plan.durable))
             elif present is not None:
                 present.hurry()
         self._plan_seen, self._ask = seen, plan.ask
+
+    def _claim(self, plan: ServerPlan) -> None:
+        """Keep data that lies outside the state directory from being taken for left behind."""
+        if plan.account is not None:
+            lock = in_use(Path(plan.data).parent)
+            lock.wait(shared=True, within_s=CLAIM_S_MAX)
+            self._homes.append(lock)
 
     def _tell(self) -> None:
         """Write the status where it changed."""

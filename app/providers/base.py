@@ -2,8 +2,10 @@
 
 import errno
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Final, Protocol
 
 import aiohttp
@@ -122,18 +124,28 @@ def symbol_of(error: BaseException) -> str:
     return "connection_broken"
 
 
-def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds a provider asks us to wait; HTTP dates and nonsense count as unsaid."""
-    for name, unit in (("retry-after-ms", 1_000), ("retry-after", 1)):
+def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Return the seconds a provider asks us to wait; nonsense counts as unsaid.
+
+    `retry-after-ms` goes before Retry-After, which is seconds or a date (RFC 9110 §10.2.3).
+    """
+    for name, read in _RETRY_AFTER:
         value = headers.get(name)
         try:
             if value is not None:
-                seconds = float(value) / unit
+                seconds = read(value, now)
                 if math.isfinite(seconds) and seconds >= 0:
                     return seconds
         except ValueError:
             continue
     return None
+
+
+def _seconds_until(date: str, now: datetime) -> float:
+    until = parsedate_to_datetime(date)
+    # "-0000" says nothing of a time zone; a date in HTTP is always GMT.
+    left = until.replace(tzinfo=until.tzinfo or UTC) - now
+    return max(0.0, left.total_seconds())
 
 
 async def read_capped(response: aiohttp.ClientResponse) -> bytes:
@@ -148,6 +160,13 @@ async def read_capped(response: aiohttp.ClientResponse) -> bytes:
         chunks.append(chunk)
     return b"".join(chunks)
 
+
+_RETRY_AFTER: Final[tuple[tuple[str, Callable[[str, datetime], float]], ...]] = (
+    ("retry-after-ms", lambda value, _: float(value) / 1_000),
+    ("retry-after", lambda value, _: float(value)),
+    ("retry-after", _seconds_until),
+)
+"""Each header and how to read it; the first that can be read counts."""
 
 _SYMBOLS: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (aiohttp.ClientConnectorCertificateError, "tls_failed"),

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -42,7 +43,9 @@ def broken(symbol: str, message: str) -> Failure:
     )
 
 
-def refusal(status: int, headers: Mapping[str, str], raw: bytes, secret: str | None) -> Failure:
+def refusal(
+    status: int, headers: Mapping[str, str], raw: bytes, secret: str | None, *, now: datetime
+) -> Failure:
     """Return the failure a status says; the provider's own words only where the caller can act."""
     kind = kind_of(status)
     message = _message(raw, secret) if kind is FailureKind.REJECTED else ""
@@ -51,7 +54,7 @@ def refusal(status: int, headers: Mapping[str, str], raw: bytes, secret: str | N
         symbol=f"status_{status}",
         message=message or f"The provider answered with status {status}.",
         status_code=status,
-        retry_after_s=retry_after_s(headers),
+        retry_after_s=retry_after_s(headers, now),
     )
 
 

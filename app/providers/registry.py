@@ -1,6 +1,7 @@
 """Protocol name → adapter."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Final
 
 import aiohttp
@@ -18,9 +19,10 @@ def open_providers(
     entries: Mapping[str, ProviderEntry],
     keys: Mapping[str, SecretStr | None],
     session: aiohttp.ClientSession,
+    now: Callable[[], datetime],
 ) -> dict[str, Provider]:
-    """Return an adapter for each provider of the catalog, by name."""
+    """Return an adapter for each provider of the catalog, by name; `now` tells the time."""
     return {
-        name: ADAPTERS[entry.protocol](entry, keys.get(name), session)
+        name: ADAPTERS[entry.protocol](entry, keys.get(name), session, now)
         for name, entry in entries.items()
     }

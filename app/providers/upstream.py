@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any, ClassVar, Final
 
@@ -55,10 +56,15 @@ class Upstream:
     path: ClassVar[str]
 
     def __init__(
-        self, entry: ProviderEntry, key: SecretStr | None, session: aiohttp.ClientSession
+        self,
+        entry: ProviderEntry,
+        key: SecretStr | None,
+        session: aiohttp.ClientSession,
+        now: Callable[[], datetime],
     ) -> None:
         self._url = entry.base_url.rstrip("/") + self.path
         self._session = session
+        self._now = now
         self._secret = key.get_secret_value() if key is not None else None
         # The deadline of a whole call is one timer of ours; aiohttp's own would be three.
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=entry.connect_timeout_s)
@@ -101,7 +107,7 @@ class Upstream:
         except _NETWORK as error:
             return failure_of(error)
         if response.status != HTTPStatus.OK:
-            return refusal(response.status, response.headers, raw, self._secret)
+            return self._refusal(response, raw)
         return self._whole(call, raw)
 
     async def stream(self, call: Call, live: Live) -> Answer | Failure:
@@ -115,7 +121,7 @@ class Upstream:
             ):
                 if response.status != HTTPStatus.OK:
                     raw = await read_capped(response)
-                    return refusal(response.status, response.headers, raw, self._secret)
+                    return self._refusal(response, raw)
                 if response.content_type != "text/event-stream":
                     return self._as_stream(call, asked, await read_capped(response), live)
                 failure = await _pump(response, told, call, live)
@@ -163,6 +169,9 @@ class Upstream:
             timeout=self._timeout,
             allow_redirects=False,
         )
+
+    def _refusal(self, response: aiohttp.ClientResponse, raw: bytes) -> Failure:
+        return refusal(response.status, response.headers, raw, self._secret, now=self._now())
 
     def _whole(self, call: Call, raw: bytes) -> Answer | Failure:
         """Turn a whole answer of the upstream into one in the client's dialect."""

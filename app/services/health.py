@@ -9,11 +9,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain.job import Lane
 from app.gateway import Gateway
-from app.store import queue, schema
+from app.store import queue, revision
 from app.store.engine import statement
 
 COUNT_MAX: Final = 10_000
-"""Metrics stop counting rows here, so that a scrape costs the same whatever the backlog is."""
+"""Metrics stop counting rows here, so that a scrape costs the same whatever the backlog is. The
+oldest job needs no such limit: it is the first entry of an index."""
 
 _oldest = Gauge("busbar_oldest_due_seconds", "Age of the oldest job that could run.", ["lane"])
 _due = Gauge("busbar_jobs_due", f"Jobs that could run now (counted to {COUNT_MAX}).", ["lane"])
@@ -46,7 +47,7 @@ def check(gateway: Gateway) -> Report:
     """Ask the database, its schema and the bus."""
     checks = {"postgres": "ok", "schema": "ok"}
     try:
-        at, head = schema.at(gateway.engine), schema.head()
+        at, head = revision.at(gateway.engine), revision.head()
         if at != head:
             checks["schema"] = f"at {at}, this code wants {head}: run `busbar migrate`"
     except SQLAlchemyError as error:

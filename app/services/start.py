@@ -11,13 +11,15 @@ from app.domain.hold import Hold
 from app.domain.instrument import Route
 from app.domain.job import JobState, Lane, OnEmpty, Reason
 from app.domain.lots import Lot, Part, draw, drawing_order, held
+from app.domain.money import format_dollars
 from app.domain.pricing import hold_amount
 from app.gateway import Gateway
-from app.store import claims, histories, money, starts
-from app.store.claims import Claimed, Left
+from app.store import money
 from app.store.engine import again, transaction
-from app.store.histories import History
-from app.store.starts import NewAttempt, Refusal
+from app.store.starting import claims, histories, starts
+from app.store.starting.claims import Claimed, Left
+from app.store.starting.histories import History
+from app.store.starting.starts import NewAttempt, Refusal
 
 BALANCE_LOOK_S: Final = 3_600.0
 """How often a job that waits for its balance looks by itself. The keeper wakes it long before, as
@@ -132,16 +134,17 @@ def _try(gateway: Gateway, job: Claimed, history: History, purse: "_Purse") -> S
         return _end(job, JobState.EXPIRED, DeadlinePassed(), 504)
     if instrument is None:
         return _put_back(gateway, job)
+    if job.is_read and job.request is None:
+        gone = NotFound("The request's body is gone; send the request again.")
+        return _end(job, JobState.FAILED, gone, 404)
     hold = history.hold
     if hold is None:
         nanos = hold_amount(job.input_tokens_max, job.output_tokens_max, instrument.price)
         parts = purse.draw(job.account_id, job.instrument, nanos) if job.is_read else None
         if parts is None:
-            return _empty(gateway, job, nanos)
+            return _empty(gateway, job, nanos, purse)
         hold = Hold(job_id=job.id, account_id=job.account_id, price=instrument.price, parts=parts)
-    if job.request is None:
-        gone = NotFound("The request's body is gone; send the request again.")
-        return _end(job, JobState.FAILED, gone, 404)
+    assert job.request is not None  # what has a hold, or may have one, was read
     routes = gateway.catalog.routes[instrument.name]
     return Started(
         id=job.id,
@@ -162,15 +165,25 @@ def _try(gateway: Gateway, job: Claimed, history: History, purse: "_Purse") -> S
     )
 
 
-def _empty(gateway: Gateway, job: Claimed, nanos: int) -> Refusal:
+def _empty(gateway: Gateway, job: Claimed, nanos: int, purse: "_Purse") -> Refusal:
     if job.on_empty is OnEmpty.FAIL:
-        return _end(job, JobState.FAILED, InsufficientBalance(), 402)
+        # A body that was not read: nothing could be drawn when the job was claimed.
+        has = purse.available_nanos(job.account_id, job.instrument) if job.is_read else 0
+        return _end(job, JobState.FAILED, InsufficientBalance(_lack(nanos, has)), 402)
     return Refusal(
         job_id=job.id,
         state=JobState.WAITING,
         reason=Reason.BALANCE,
         retry_s=BALANCE_LOOK_S * (1 + _jitter(gateway)),
         needed_nanos=nanos,
+    )
+
+
+def _lack(needed_nanos: int, available_nanos: int) -> str:
+    needed, available = format_dollars(needed_nanos), format_dollars(available_nanos)
+    return (
+        f"This job may cost up to ${needed}, and the balance has ${available} available for it;"
+        " deposit funds, then send it again."
     )
 
 
@@ -219,12 +232,20 @@ class _Purse:
         refused = self._refused.get((account_id, instrument))
         if refused is not None and nanos >= refused:
             return None  # A group only takes from a purse, so what was too much is too much still.
-        mine = self._lots.get(account_id, [])
-        fitting = [lot for lot in mine if lot.instrument in (None, instrument)]
-        parts = draw(fitting, nanos)
+        parts = draw(self._fitting(account_id, instrument), nanos)
         if parts is None:
             self._refused[account_id, instrument] = nanos
         taken = {part.lot_id for part in parts or ()}
         if parts and taken:
-            self._lots[account_id] = [held(lot, parts) if lot.id in taken else lot for lot in mine]
+            self._lots[account_id] = [
+                held(lot, parts) if lot.id in taken else lot for lot in self._lots[account_id]
+            ]
         return parts
+
+    def available_nanos(self, account_id: str, instrument: str) -> int:
+        """What is left for a job of that instrument."""
+        return sum(lot.available_nanos for lot in self._fitting(account_id, instrument))
+
+    def _fitting(self, account_id: str, instrument: str) -> list[Lot]:
+        mine = self._lots.get(account_id, ())
+        return [lot for lot in mine if lot.instrument in (None, instrument)]

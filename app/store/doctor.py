@@ -6,6 +6,8 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from app.store.engine import patient
+
 CHECKS: Final = Path(__file__).with_name("doctor.sql").read_text(encoding="utf-8")
 
 
@@ -25,7 +27,8 @@ def examine(conn: Connection) -> list[Finding]:
     conn.exec_driver_sql("SET enable_seqscan = on")
     conn.exec_driver_sql("SET statement_timeout = 0")
     try:
-        return _findings(conn)
+        with patient(conn):
+            return _findings(conn)
     finally:
         conn.exec_driver_sql("RESET enable_seqscan")
         conn.exec_driver_sql("RESET statement_timeout")

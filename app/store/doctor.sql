@@ -25,11 +25,12 @@ SELECT 'what a lot has spent is what was captured from it', l.id,
 
 UNION ALL
 SELECT 'every lot was credited by one transfer', l.id,
-       format('amount %s, credited %s', l.amount_nanos, coalesce(t.nanos, 0))
+       format('amount %s, credited %s by %s', l.amount_nanos, coalesce(t.nanos, 0),
+              coalesce(t.deposits, 0))
   FROM lots l
-  LEFT JOIN (SELECT lot_id, sum(amount_nanos) AS nanos
+  LEFT JOIN (SELECT lot_id, sum(amount_nanos) AS nanos, count(*) AS deposits
                FROM transfers WHERE kind = 'deposit' GROUP BY lot_id) t ON t.lot_id = l.id
- WHERE l.amount_nanos <> coalesce(t.nanos, 0)
+ WHERE l.amount_nanos <> coalesce(t.nanos, 0) OR t.deposits <> 1
 
 UNION ALL
 -- That all books sum to zero needs no check: both sides of a transfer stand on one row. What can go
@@ -81,9 +82,19 @@ SELECT 'captures belong to the account that held', t.id,
     OR (t.kind = 'capture' AND (h.job_id IS NULL OR t.account_id <> h.account_id))
 
 UNION ALL
-SELECT 'a final job has no open hold', j.id, format('job %s, hold %s', j.state, h.state)
+SELECT 'a hold is open exactly while its job goes on', j.id,
+       format('job %s, hold %s', j.state, h.state)
   FROM jobs j JOIN holds h ON h.job_id = j.id
- WHERE j.finished_at IS NOT NULL AND h.state = 'open'
+ WHERE (j.finished_at IS NULL) <> (h.state = 'open')
+
+UNION ALL
+SELECT 'a hold draws on the account of its job', h.job_id,
+       format('job of %s, hold of %s, lot of %s', j.account_id, h.account_id, l.account_id)
+  FROM holds h
+  JOIN jobs j ON j.id = h.job_id
+  LEFT JOIN hold_lots p ON p.job_id = h.job_id
+  LEFT JOIN lots l ON l.id = p.lot_id
+ WHERE h.account_id <> j.account_id OR l.account_id <> h.account_id
 
 UNION ALL
 SELECT 'a succeeded job was settled once, at its cost', j.id,

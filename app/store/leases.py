@@ -21,6 +21,7 @@ from sqlalchemy import (
     union_all,
     update,
 )
+from sqlalchemy.exc import DBAPIError
 
 from app.store.prepared import Prepared, arrays, rows, seconds
 from app.store.tables import IS_RUNNING, jobs
@@ -33,6 +34,10 @@ SPARED_MAX: Final = 2_000
 
 LEADER_LOCK: Final = 0x6275_7362_0001
 """Key of the session-level advisory lock the leading keeper holds."""
+
+LEAD_IDLE_S: Final = 30
+"""How long a leader may ask nothing, which it does every second, before the server lets another
+one lead: a process that hangs keeps its connections. (PostgreSQL 14 or later.)"""
 
 
 def extend(conn: Connection, in_flight: Sequence[tuple[str, int]], lease_s: float) -> set[str]:
@@ -70,8 +75,16 @@ def take_lead(engine: Engine) -> Session | None:
     conn = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
     won = False
     try:
-        query = text("SELECT pg_try_advisory_lock(:key)")
-        won = bool(conn.execute(query, {"key": LEADER_LOCK}).scalar())
+        # One statement, so that nobody leads who could hang for ever.
+        query = text(
+            "SELECT set_config('idle_session_timeout', :idle, false)"
+            " WHERE pg_try_advisory_lock(:key)"
+        )
+        answer = conn.execute(query, {"key": LEADER_LOCK, "idle": f"{LEAD_IDLE_S}s"})
+        won = answer.first() is not None
+    except DBAPIError:
+        conn.invalidate()  # it may hold the lock all the same
+        raise
     finally:
         if not won:
             conn.close()

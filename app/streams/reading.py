@@ -1,14 +1,16 @@
 """The submitter's end of streams: one thread per process reads the streams of all its clients."""
 
+import logging
 import queue
 import threading
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import redis
 
+from app.broker import Broker, connect
 from app.streams import END, FRAME, key_of
 
 BLOCK_MS: Final = 5_000
@@ -17,6 +19,8 @@ READ_MAX: Final = 200
 
 WAKE_S: Final = 60
 RETRY_PAUSE_S: Final = 0.5
+
+log = logging.getLogger("busbar.streams")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +60,12 @@ class Follower:
 class StreamReader:
     """One per submitter process; its thread begins with the first follower."""
 
-    def __init__(self, client: "redis.Redis", listener: "redis.Redis", *, prefix: str) -> None:
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
         # The library's annotations are the union of what all its protocols may answer.
-        self._client: Any = client
-        self._listener: Any = listener
-        self._prefix = prefix
-        self._wake_key = f"{prefix}wake:{uuid.uuid4()}"
+        self._client: Any = broker.client
+        self._listener: Any = connect(broker.redis_url, listening=True)
+        self._wake_key = f"{broker.prefix}wake:{uuid.uuid4()}"
         self._lock = threading.Lock()
         self._followers: dict[str, list[Follower]] = {}
         self._cursors: dict[str, str] = {}
@@ -71,7 +75,7 @@ class StreamReader:
 
     def follow(self, job_id: str) -> Follower:
         """Follow a job's stream from its beginning; pair it with `close`."""
-        follower = Follower(self, key_of(self._prefix, job_id))
+        follower = Follower(self, key_of(self._broker.prefix, job_id))
         with self._lock:
             # A second follower sees the beginning again, and so does the first, who knows it.
             self._followers.setdefault(follower.key, []).append(follower)
@@ -97,20 +101,20 @@ class StreamReader:
 
     def read(self, job_id: str) -> list[Entry]:
         """Return all entries of a stream as they are now; none when Redis is away."""
-        try:
-            return [_entry(*each) for each in self._client.xrange(key_of(self._prefix, job_id))]
-        except redis.RedisError:
-            return []
+        key = key_of(self._broker.prefix, job_id)
+        return [_entry(*each) for each in self._broker.ask(lambda: self._client.xrange(key)) or ()]
 
     def _interrupt(self) -> None:
         """Make the thread look at its list of streams again."""
-        try:
+
+        def wake() -> None:
             with self._client.pipeline(transaction=False) as pipe:
                 pipe.xadd(self._wake_key, {END: b""}, maxlen=1)
                 pipe.expire(self._wake_key, WAKE_S)
                 pipe.execute()
-        except redis.RedisError:
-            return  # The thread finds it when its block ends; the row is looked at meanwhile.
+
+        # While Redis is away the thread finds it when its block ends, and the row is looked at.
+        self._broker.ask(wake)
 
     def _run(self) -> None:
         woken = "0-0"
@@ -123,18 +127,25 @@ class StreamReader:
                 self._some.wait()
                 continue
             try:
-                found = self._listener.xread(
-                    {**wanted, self._wake_key: woken}, count=READ_MAX, block=BLOCK_MS
-                )
+                woken = self._read_once(wanted, woken)
             except redis.RedisError:
                 threading.Event().wait(RETRY_PAUSE_S)
-                continue
-            for raw_key, entries in found:
-                key = raw_key.decode()
-                if key == self._wake_key:
-                    woken = entries[-1][0].decode()
-                else:
-                    self._hand_out(key, wanted[key], entries)
+            except Exception:  # without this thread no stream here would ever move again
+                log.exception("streams.broke")
+                threading.Event().wait(RETRY_PAUSE_S)
+
+    def _read_once(self, wanted: Mapping[str, str], woken: str) -> str:
+        """Hand out what has come to the streams; return how far the interruptions were read."""
+        found = self._listener.xread(
+            {**wanted, self._wake_key: woken}, count=READ_MAX, block=BLOCK_MS
+        )
+        for raw_key, entries in found:
+            key = raw_key.decode()
+            if key == self._wake_key:
+                woken = entries[-1][0].decode()
+            else:
+                self._hand_out(key, wanted[key], entries)
+        return woken
 
     def _hand_out(self, key: str, read_from: str, entries: Sequence[Any]) -> None:
         with self._lock:

@@ -15,6 +15,7 @@ from app.services.submit import Submission
 from app.web import requests
 from app.web.desk import Desk
 from app.wire import strict_json
+from app.wire.faults import Found
 from app.wire.native import job as native_job
 from app.wire.native.job import JobRequest
 from app.wire.surface import CHAT, SURFACES
@@ -79,21 +80,34 @@ class Jobs:
         resp.media = native_job.list_page(jobs, has_more=has_more)
 
     def _draft(self, caller: Caller, body: dict[str, Any]) -> NewJob:
-        wanted = native_job.read_one(body)
-        return _job(self._desk, caller, wanted, body["body"], Lane.INTERACTIVE)
+        new, found = self._drafted(caller, body, Lane.INTERACTIVE, index=None)
+        native_job.refuse(found)
+        return new[0]
 
     def _drafts(self, caller: Caller, body: dict[str, Any]) -> list[NewJob]:
-        good, found = native_job.read_many(body)
-        new = []
-        for index, (wanted, entry) in enumerate(zip(good, body["jobs"], strict=True)):
-            if wanted is None:
-                continue
-            try:
-                new.append(_job(self._desk, caller, wanted, entry["body"], Lane.BATCH))
-            except BusbarError as error:
-                found += _indexed(error, index)
-        native_job.refuse(sorted(found, key=lambda fault: fault[0].index or 0))
+        new: list[NewJob] = []
+        found: list[Found] = []
+        for index, entry in enumerate(native_job.entries(body)):
+            more, wrong = self._drafted(caller, entry, Lane.BATCH, index=index)
+            new += more
+            found += wrong
+        native_job.refuse(found)
         return new
+
+    def _drafted(
+        self, caller: Caller, entry: Any, lane: Lane, *, index: int | None
+    ) -> tuple[list[NewJob], list[Found]]:
+        """Return the job that is asked for, unless something around or within its body is wrong."""
+        wanted, found = native_job.read(entry, index=index)
+        if wanted is None:
+            return [], found
+        try:
+            new = _job(self._desk, caller, wanted, entry["body"], lane)
+        except BusbarError as error:
+            if index is None and not found:
+                raise
+            return [], [*found, *_indexed(error, index)]
+        return [new], found
 
 
 class Job:
@@ -149,7 +163,7 @@ def _job(
     )
 
 
-def _indexed(error: BusbarError, index: int) -> list[tuple[Fault, bool]]:
+def _indexed(error: BusbarError, index: int | None) -> list[Found]:
     """Give the faults of one job of many the job's index."""
     in_range = isinstance(error, OutOfRange)
     faults = error.faults or (Fault(where=error.param or "body", what=error.message),)

@@ -23,7 +23,9 @@ log = logging.getLogger("busbar.web")
 
 
 class Stream:
-    """One stream to one client. `numbered`: its frames say their numbers, to come back for more.
+    """One stream to one client: the body of its response, which the server closes at the end.
+
+    `numbered`: its frames say their numbers, to come back for more.
 
     `is_only_listener`: the job was submitted for this very stream, so its worker must hear when
     the client leaves.
@@ -49,6 +51,8 @@ class Stream:
         self._numbered = numbered
         self._is_only_listener = is_only_listener
         self._frames = following.frames(account_id)
+        self._body: Iterator[bytes] = iter(())
+        self._was_told_all = False
 
     def answer(self, resp: falcon.Response) -> None:
         """Wait for the first frame, but not for long; then answer with all of them.
@@ -62,17 +66,30 @@ class Stream:
             raise
         resp.content_type = sse.CONTENT_TYPE
         resp.set_headers(HEADERS)
-        resp.stream = self._body(first)
+        self._body = self._told(first)
+        resp.stream = self
 
-    def _body(self, first: Numbered | None) -> Iterator[bytes]:
+    def __iter__(self) -> Iterator[bytes]:
+        """Return itself: a body is read once."""
+        return self
+
+    def __next__(self) -> bytes:
+        """Return what is sent next. Raises StopIteration after the end."""
+        return next(self._body)
+
+    def close(self) -> None:
+        """Stop following; one who closes before the end has left."""
+        # A generator's own `finally` would not run when its client leaves before the first frame.
+        self._following.close()
+        if self._is_only_listener and not self._was_told_all:
+            self._leave()
+
+    def _told(self, first: Numbered | None) -> Iterator[bytes]:
         try:
             yield self._shown(first)
             for each in self._frames:
                 yield self._shown(each)
             yield self._manner.end
-        except GeneratorExit:
-            self._left()
-            raise
         except EndedOtherwise as ended:
             error = ended.job.error
             assert error is not None
@@ -83,8 +100,7 @@ class Stream:
             log.exception("web.stream_broke id=%s", self._request_id)
             planned = as_unavailable(error) or BusbarError()
             yield self._error(planned.code, planned.message)
-        finally:
-            self._following.close()
+        self._was_told_all = True
 
     def _shown(self, each: Numbered | None) -> bytes:
         if each is None:
@@ -96,9 +112,7 @@ class Stream:
         body = errors.envelope_of_code(code, message, self._dialect, request_id=self._request_id)
         return sse.frame(body, self._dialect)
 
-    def _left(self) -> None:
-        if not self._is_only_listener:
-            return
+    def _leave(self) -> None:
         try:
             leave(self._desk.gateway, self._account_id, self._following.job_id)
         except Exception:

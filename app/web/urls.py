@@ -9,14 +9,15 @@ import falcon.media
 from app.gateway import Gateway
 from app.web import errors
 from app.web.balance import Balance
-from app.web.beside.counting import Counting
-from app.web.beside.diagnostics import Diagnostics
-from app.web.beside.instruments import Instrument, Instruments
-from app.web.beside.stored import ChatCompletions, StoredCompletion, StoredMessages
 from app.web.completions import Completions
 from app.web.desk import open_desk
 from app.web.health import Hello, Livez, Metrics, Readyz
 from app.web.jobs import Cancel, Job, Jobs
+from app.web.lookup.counting import Counting
+from app.web.lookup.diagnostics import Diagnostics
+from app.web.lookup.instruments import Instrument, Instruments
+from app.web.lookup.reference import Docs, OpenApi
+from app.web.lookup.stored import ChatCompletions, StoredCompletion, StoredMessages
 from app.web.marks import Marks
 from app.web.streaming import JobStream
 from app.wire.surface import MESSAGES
@@ -49,6 +50,8 @@ def build(gateway: Gateway) -> falcon.App[falcon.Request, falcon.Response]:
     app.add_route("/livez", Livez())
     app.add_route("/readyz", Readyz(desk))
     app.add_route("/metrics", Metrics(desk))
+    app.add_route("/openapi.json", OpenApi())
+    app.add_route("/docs", Docs())
 
     errors.add_to(app)
     return app

@@ -64,7 +64,10 @@ TABLE: Final[Mapping[type[BusbarError], Row]] = {
     errors.OutOfRange: Row(status=422, messages_status=400, kind=_INVALID, messages_kind=_INVALID),
     errors.RequestTooLarge: Row(status=413, kind=_INVALID, messages_kind="request_too_large"),
     errors.InvalidKey: Row(
-        status=401, kind="authentication_error", messages_kind="authentication_error"
+        status=401,
+        kind="authentication_error",
+        messages_kind="authentication_error",
+        retry=False,
     ),
     errors.InsufficientBalance: Row(
         status=402, kind="insufficient_quota", messages_kind="billing_error", retry=False

@@ -9,7 +9,11 @@ from app.domain.errors import Fault, InvalidRequest, OutOfRange
 
 M = TypeVar("M", bound=BaseModel)
 
-FAULTS_MAX: Final = 100
+Found = tuple[Fault, bool]
+"""A fault, and whether it is one of range (422) rather than of shape (400)."""
+
+FAULTS_MAX: Final = 10_000
+"""Faults that one answer tells, about a megabyte of them; the message has the count of all."""
 
 
 def checked(shape: type[M], value: Mapping[str, Any]) -> M:
@@ -20,18 +24,18 @@ def checked(shape: type[M], value: Mapping[str, Any]) -> M:
         raise refusal(faults_of(error)) from None
 
 
-def faults_of(error: ValidationError, *, index: int | None = None) -> list[tuple[Fault, bool]]:
-    """Return each fault and whether it is one of range (422) rather than of shape (400)."""
+def faults_of(error: ValidationError, *, index: int | None = None) -> list[Found]:
+    """Return each fault."""
     return [
         (
             Fault(where=_where(item["loc"]), what=_what(item), index=index),
             item["type"] in _RANGE,
         )
-        for item in error.errors(include_url=False, include_context=False, include_input=False)
+        for item in error.errors(include_url=False, include_input=False)
     ]
 
 
-def refusal(found: Sequence[tuple[Fault, bool]]) -> InvalidRequest | OutOfRange:
+def refusal(found: Sequence[Found]) -> InvalidRequest | OutOfRange:
     """Return the error that tells all faults at once: one of range only if all of them are."""
     faults = tuple(fault for fault, _ in found[:FAULTS_MAX])
     first = faults[0]
@@ -53,8 +57,37 @@ def _where(loc: Sequence[int | str]) -> str:
 
 
 def _what(item: Mapping[str, Any]) -> str:
-    return "is required" if item["type"] == "missing" else str(item["msg"]).lower()
+    """Return what is wrong as the rest of a sentence that begins with the field's name."""
+    words, given = _WORDS.get(item["type"]), item.get("ctx")
+    if words is None or (given is None and "{" in words):
+        return str(item["msg"]).removeprefix("Value error, ").replace("Input should", "must", 1)
+    return words.format_map(given or {})
 
+
+_WORDS: Final = {
+    "missing": "is required",
+    "extra_forbidden": "is not known here",
+    "string_type": "must be a string",
+    "bool_type": "must be true or false",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "finite_number": "must be a finite number",
+    "list_type": "must be a list",
+    "dict_type": "must be an object",
+    "model_type": "must be an object",
+    "model_attributes_type": "must be an object",
+    "literal_error": "must be {expected}",
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be at most {le}",
+    "too_long": "may hold at most {max_length} entries, not {actual_length}",
+    "too_short": "must hold at least {min_length} entries, not {actual_length}",
+    "string_too_long": "may be at most {max_length} characters long",
+    "string_too_short": "must be at least {min_length} characters long",
+}
+"""Our words for the library's types of error, whose own speak of inputs and dictionaries."""
 
 _RANGE: Final = frozenset(
     {

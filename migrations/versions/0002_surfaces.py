@@ -73,6 +73,12 @@ def _mend_queue() -> None:
         ["state", "account_id", "instrument", "needed_nanos"],
         postgresql_where=sa.text("state IN ('queued', 'waiting') AND needed_nanos > 0"),
     )
+    op.create_index(
+        "ix_jobs_rung",
+        "jobs",
+        ["lane", "run_at", "id"],
+        postgresql_where=sa.text("state IN ('queued', 'waiting') AND nudged_at IS NOT NULL"),
+    )
     op.drop_index("ix_job_payloads_by_age", "job_payloads")
 
 
@@ -107,6 +113,7 @@ def _unmend() -> None:
     op.create_index(
         "ix_job_payloads_by_age", "job_payloads", ["created_at"], postgresql_using="brin"
     )
+    op.drop_index("ix_jobs_rung", "jobs")
     op.drop_index("ix_jobs_short_of_balance", "jobs")
     op.create_index(
         "ix_jobs_waiting_for_balance",

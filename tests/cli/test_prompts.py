@@ -81,26 +81,36 @@ def test_a_batch_line_is_opened() -> None:
     assert (job["custom_id"], job["body"]["model"]) == ("q", "own")
 
 
-def test_a_custom_id_of_a_batch_is_not_used_twice(tmp_path: Path) -> None:
-    """Both lines are named; answers are told apart by it."""
-    body = json.loads(ASK) | {"model": "own"}
-    path = tmp_path / "batch.jsonl"
-    ids = ["a", "b", "a", "c", "a"]
-    path.write_text("\n".join(json.dumps({"custom_id": each, "body": body}) for each in ids))
-    checked = check(path, MODEL)
+@pytest.mark.parametrize(
+    ("line", "form"),
+    [
+        ('{"custom_id":"%s","body":{"messages":[{"role":"user","content":"Hi"}]}}', MODEL),
+        ('{"custom_id":"%s","messages":[{"role":"user","content":"Hi"}]}', MODEL),
+        ('{"custom_id":"%s","q":"Hi"}', rows("{q}")),
+        ("%s,Hi", rows("{q}", format=Format.CSV)),
+    ],
+    ids=["batch", "requests", "rows", "csv"],
+)
+def test_a_custom_id_is_not_used_twice(tmp_path: Path, line: str, form: Form) -> None:
+    """Every line that repeats one is named, with the first: answers are told apart by it."""
+    written = [line % custom_id for custom_id in ("a", "b", "a", "c", "a")]
+    header = ["custom_id,q"] if form.format is Format.CSV else []
+    path = tmp_path / "prompts"
+    path.write_text("\n".join([*header, *written]))
+    checked = check(path, form)
+    first = len(header) + 1
     assert checked.lines == 3
     assert [(fault.number, fault.what) for fault in checked.faults] == [
-        (number, "has the custom_id 'a', as line 1 has; in a batch each is unique")
-        for number in (3, 5)
+        (number, f"has the custom_id 'a', as line {first} has; give each its own")
+        for number in (first + 2, first + 4)
     ]
 
 
-def test_plain_requests_may_share_a_custom_id(tmp_path: Path) -> None:
-    """Only a batch promises that there is one of each."""
-    path = tmp_path / "plain.jsonl"
-    request = json.dumps(json.loads(ASK) | {"custom_id": "a"})
-    path.write_text(f"{request}\n{request}\n")
-    assert check(path, MODEL).lines == 2
+def test_rows_may_share_an_id(tmp_path: Path) -> None:
+    """Whoever wrote a field `id` did not mean it for us."""
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"id":1,"q":"Hi"}\n{"id":1,"q":"Ho"}\n')
+    assert check(path, rows("{q}")).lines == 2
 
 
 @pytest.mark.parametrize(

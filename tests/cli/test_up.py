@@ -241,6 +241,11 @@ def test_what_is_shown_can_be_pasted(lives: Lives) -> None:
     assert f"Bearer {ready.key}'" in lives.up.said()
 
 
+def test_it_is_shown_how_other_terminals_reach_the_data(lives: Lives) -> None:
+    """Wherever they stand: the commands look in the folder they are called in."""
+    assert f"\nOther terminals: export BUSBAR_STATE_DIR={lives.up.state}\n" in lives.up.said()
+
+
 def test_a_second_one_in_the_same_state_is_refused(lives: Lives, tmp_path: Path) -> None:
     """Two in one state directory would fight; the second says so and ends."""
     ended = refused(tmp_path, "--port=0", f"--state={lives.up.state}")

@@ -18,6 +18,9 @@ PROTOCOLS = ("openai", "anthropic")
 POLICIES = ("drain", "estimate", "free")
 STOP_S = 30
 LEASE_S = 3
+ATTEMPTS_MAX = 3
+SLASHED = "maker/openai-drain"
+"""A name as clients of many vendors send it: with a slash."""
 
 _PROVIDER = """
 [providers.{name}]
@@ -37,6 +40,19 @@ provider = "{name}"
 model = "sim-{name}"
 """
 
+_SLASHED = f"""
+[instruments."{SLASHED}"]
+input_price = "0.10"
+output_price = "0.40"
+context_tokens = 200000
+output_tokens_max = 64000
+
+[[routes]]
+instrument = "{SLASHED}"
+provider = "openai-drain"
+model = "sim-openai-drain"
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class House:
@@ -49,6 +65,8 @@ class House:
     simulator: Simulator
     gateway: Gateway
     workers: "Workers"
+    settings: Settings
+    """Settings of all its processes: a second submitter with them serves the same jobs."""
 
     def customer(self, dollars: str = "10") -> Customer:
         """Make an account with a key and some money."""
@@ -88,6 +106,7 @@ class Workers:
                 "BUSBAR_PARENT_PID": str(os.getpid()),
                 "BUSBAR_LEASE_S": str(LEASE_S),
                 "BUSBAR_DRAIN_S": "1",
+                "BUSBAR_ATTEMPTS_MAX": str(ATTEMPTS_MAX),
             }
         )
         command = [sys.executable, "-m", "app.cli", "worker"]
@@ -108,6 +127,7 @@ def house_of(settings: Settings, directory: Path) -> Iterator[House]:
                 for protocol in PROTOCOLS
                 for policy in POLICIES
             )
+            + _SLASHED
         )
         told = settings.model_copy(update={"catalog": catalog})
         gateway = open_gateway(told, name="tests")
@@ -115,4 +135,6 @@ def house_of(settings: Settings, directory: Path) -> Iterator[House]:
         workers = Workers(told)
         undo.callback(workers.stop)
         server = undo.enter_context(serving(told, directory / "stderr"))
-        yield House(server=server, simulator=simulator, gateway=gateway, workers=workers)
+        yield House(
+            server=server, simulator=simulator, gateway=gateway, workers=workers, settings=told
+        )

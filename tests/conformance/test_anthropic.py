@@ -10,6 +10,8 @@ PIXEL = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk"
     "YPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 )
+
+
 WEATHER: Any = {
     "name": "get_weather",
     "description": "Weather of a city",
@@ -26,13 +28,6 @@ TIME: Any = {
         "properties": {"zone": {"type": "string"}},
         "required": ["zone"],
     },
-}
-BOTH = "use the tool get_weather and use the tool get_time in parallel"
-SCHEMA: Any = {
-    "type": "object",
-    "properties": {"name": {"type": "string"}, "inhabitants": {"type": "integer"}},
-    "required": ["name", "inhabitants"],
-    "additionalProperties": False,
 }
 
 
@@ -85,55 +80,6 @@ def test_raw_events_come_in_order(messages: anthropic.Anthropic, model: str) -> 
     ]
     assert events[:2] == ["message_start", "content_block_start"]
     assert events[-3:] == ["content_block_stop", "message_delta", "message_stop"]
-
-
-def test_a_tool_is_called_and_its_result_used(messages: anthropic.Anthropic, model: str) -> None:
-    """A forced call has input that fits, and the round after it ends in text."""
-    asked = user("What is the weather in Oslo?")
-    first = messages.messages.create(
-        model=model,
-        max_tokens=500,
-        messages=asked,
-        tools=[WEATHER, TIME],
-        tool_choice={"type": "tool", "name": "get_weather"},
-    )
-    (call,) = [block for block in first.content if block.type == "tool_use"]
-    assert first.stop_reason == "tool_use"
-    assert call.name == "get_weather"
-    assert "city" in call.input
-    result: Any = {"type": "tool_result", "tool_use_id": call.id, "content": "3 degrees and snow"}
-    second = messages.messages.create(
-        model=model,
-        max_tokens=500,
-        messages=[*asked, {"role": "assistant", "content": first.content}, *user([result])],
-        tools=[WEATHER, TIME],
-    )
-    assert "3 degrees and snow" in text_of(second)
-
-
-def test_parallel_tools_in_a_stream(messages: anthropic.Anthropic, model: str) -> None:
-    """Two calls arrive as blocks of fragments, and the SDK's helper puts them together."""
-    with messages.messages.stream(
-        model=model, max_tokens=500, messages=user(BOTH), tools=[WEATHER, TIME]
-    ) as stream:
-        final = stream.get_final_message()
-    calls = [block for block in final.content if block.type == "tool_use"]
-    assert [call.name for call in calls] == ["get_weather", "get_time"]
-    assert "city" in calls[0].input
-    assert "zone" in calls[1].input
-    assert final.stop_reason == "tool_use"
-
-
-def test_structured_output(messages: anthropic.Anthropic, model: str) -> None:
-    """An answer to a JSON schema fits it."""
-    answer = messages.messages.create(
-        model=model,
-        max_tokens=500,
-        messages=user("A city?"),
-        output_config={"format": {"type": "json_schema", "schema": SCHEMA}},
-    )
-    city = json.loads(text_of(answer))
-    assert set(city) == {"name", "inhabitants"}
 
 
 def test_an_image_reaches_the_upstream(messages: anthropic.Anthropic, model: str) -> None:
@@ -230,6 +176,34 @@ def test_raw_responses(messages: anthropic.Anthropic, model: str) -> None:
     )
     assert raw.headers["request-id"].startswith("req_")
     assert text_of(raw.parse())
+
+
+def test_a_raw_stream(messages: anthropic.Anthropic, model: str) -> None:
+    """Every event is named, and the usage that some clients read from message_delta is whole."""
+    with messages.messages.with_streaming_response.create(
+        model=model, max_tokens=50, messages=user("Hi."), stream=True
+    ) as raw:
+        lines = list(raw.iter_lines())
+    named = [line.removeprefix("event: ") for line in lines if line.startswith("event: ")]
+    data = [json.loads(line[6:]) for line in lines if line.startswith("data: ")]
+    assert named == [each["type"] for each in data]
+    (end,) = [each for each in data if each["type"] == "message_delta"]
+    assert end["usage"]["input_tokens"] > 0
+    assert end["usage"]["output_tokens"] > 0
+
+
+def test_what_nobody_knows_passes(messages: anthropic.Anthropic, model: str) -> None:
+    """What newer clients send is no error, nor what the newest SDK has no name for any more."""
+    text = {"type": "text", "text": "Hi.", "cache_control": {"type": "ephemeral"}, "mood": "merry"}
+    tool: Any = {**WEATHER, "defer_loading": True, "allowed_callers": ["direct"]}
+    answer = messages.messages.create(
+        model=model,
+        max_tokens=50,
+        messages=user([text]),
+        tools=[TIME, tool],
+        extra_body={"temperature": 0.5, "top_k": 3, "unheard_of": {"a": [1]}},
+    )
+    assert text_of(answer)
 
 
 def test_betas_pass(messages: anthropic.Anthropic, model: str) -> None:

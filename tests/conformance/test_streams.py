@@ -17,6 +17,8 @@ from tests.simulator.running import eventually
 from .house import House
 
 SLOWLY: dict[str, Any] = {"kind": "fixed", "ms": 0, "chunk_ms": 200}
+FAIRLY: dict[str, Any] = {"kind": "fixed", "ms": 0, "chunk_ms": 50}
+"""Slow enough to leave in the middle, where the whole answer is waited for."""
 SOON_S = 20
 QUESTION: Any = [{"role": "user", "content": "Describe a lighthouse at length, please."}]
 
@@ -55,8 +57,9 @@ def test_a_worker_killed_in_mid_stream_is_an_error_in_chat(
     stream = chat.chat.completions.create(model=model, messages=QUESTION, stream=True)
     next(iter(stream))
     house.workers.replace()
-    with pytest.raises(openai.APIError, match="broke off"):
+    with pytest.raises(openai.APIError, match="broke off") as raised:
         list(stream)
+    assert (raised.value.code, raised.value.type) == ("stream_interrupted", "server_error")
 
 
 def test_a_worker_killed_in_mid_stream_is_an_error_in_messages(
@@ -70,6 +73,10 @@ def test_a_worker_killed_in_mid_stream_is_an_error_in_messages(
     with pytest.raises(anthropic.APIStatusError) as raised:
         list(stream)
     assert raised.value.type == "api_error"
+    assert raised.value.request_id is not None
+    body: Any = raised.value.body
+    assert body["error"]["details"]["error_code"] == "stream_interrupted"
+    assert body["request_id"] == raised.value.request_id
 
 
 def test_what_breaks_before_the_first_frame_is_tried_again(
@@ -87,18 +94,32 @@ def test_a_provider_that_breaks_off_is_an_error(
 ) -> None:
     """However a provider's stream breaks off, the client hears of it and pays nothing."""
     house.simulator.set({"fault": "cut_stream", "after_events": 4, "ending": ending})
-    stream = chat.chat.completions.create(model=model, messages=QUESTION, stream=True)
-    with pytest.raises(openai.APIError):
-        list(stream)
+    with pytest.raises(openai.APIError, match="broke off") as raised:
+        list(chat.chat.completions.create(model=model, messages=QUESTION, stream=True))
+    assert (raised.value.code, raised.value.type) == ("stream_interrupted", "server_error")
+
+
+@pytest.mark.parametrize("ending", ["end", "reset", "error", "garbage"])
+def test_a_provider_that_breaks_off_is_an_error_in_messages(
+    house: House, messages: anthropic.Anthropic, model: str, ending: str
+) -> None:
+    """The Anthropic SDK raises as well, in its helper too, which would make do with the half."""
+    house.simulator.set({"fault": "cut_stream", "after_events": 4, "ending": ending})
+    stream = messages.messages.stream(model=model, max_tokens=500, messages=QUESTION)
+    with pytest.raises(anthropic.APIStatusError) as raised, stream as begun:
+        begun.get_final_message()
+    assert raised.value.type == "api_error"
 
 
 def test_an_error_before_the_first_frame_has_a_status(
-    house: House, chat: openai.OpenAI, model: str
+    house: House, chat: openai.OpenAI, messages: anthropic.Anthropic, model: str
 ) -> None:
-    """What the provider refuses leaves as the ordinary error it is."""
+    """What the provider refuses leaves as the ordinary error it is, not as a stream."""
     house.simulator.set({"fault": "status", "status": 400})
     with pytest.raises(openai.BadRequestError):
         chat.chat.completions.create(model=model, messages=QUESTION, stream=True)
+    with pytest.raises(anthropic.BadRequestError):
+        messages.messages.create(model=model, max_tokens=500, messages=QUESTION, stream=True)
 
 
 @pytest.mark.parametrize("protocol", ["openai", "anthropic"])
@@ -121,7 +142,7 @@ def test_a_client_that_leaves(
     aborted: int,
 ) -> None:
     """A left stream is always settled, as its provider's on_disconnect says."""
-    house.simulator.set(latency=SLOWLY)
+    house.simulator.set(latency=FAIRLY if policy == "drain" else SLOWLY)
     response = begun(house, customer, f"{protocol}-{policy}", path, max_tokens=300)
     response.close()
     job = final(house, customer, response.headers["x-busbar-job-id"])

@@ -17,7 +17,8 @@ from app.embedded import EmbeddedError, Stack, open_stack, reset
 from app.embedded.place import make, place_of
 from app.embedded.plan import Plan
 from app.embedded.programs.binaries import Search, find_postgres
-from app.embedded.programs.privilege import HOMES, make_home, within_reach
+from app.embedded.programs.homes import HOMES, make_home
+from app.embedded.programs.privilege import within_reach
 
 from .users import ask, kv
 

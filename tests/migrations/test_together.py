@@ -7,7 +7,8 @@ from typing import Final
 import pytest
 from sqlalchemy import Engine, create_engine, text
 
-from app.store import schema
+from app.store import revision, schema
+from app.store.connection import Impatient
 from tests.simulator.running import eventually
 
 STATEMENT_TIMEOUT_MS: Final = 100
@@ -24,7 +25,13 @@ WAITS_LONG = text(
 def engine(database_url: str) -> Iterator[Engine]:
     """An engine whose statements have little time."""
     options = f"-c statement_timeout={STATEMENT_TIMEOUT_MS}"
-    opened = create_engine(database_url, pool_size=1, connect_args={"options": options})
+
+    def connect() -> Impatient:
+        connection = Impatient.connect(database_url.replace("+psycopg", ""), options=options)
+        connection.answer_timeout_s = STATEMENT_TIMEOUT_MS / 1_000
+        return connection
+
+    opened = create_engine(database_url, pool_size=1, creator=connect)
     yield opened
     opened.dispose()
 
@@ -46,7 +53,7 @@ def test_the_second_waits_for_the_first(engine: Engine, database_url: str) -> No
         assert not second.done()
         conn.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": LOCK_OF_MIGRATORS})
         conn.commit()
-        assert second.result(30) == schema.head()
+        assert second.result(30) == revision.head()
     first.dispose()
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
@@ -23,6 +24,8 @@ INSTRUMENT = "text-max"
 MODEL = "upstream-model"
 TOKENS_MAX = 10_000
 TIMEOUT_S = 10.0
+NOW = datetime(2026, 10, 21, 7, 27, 30, tzinfo=UTC)
+"""The time it is for an adapter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +77,7 @@ class Asking:
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
         ) as session:
-            adapter: Provider = ADAPTERS[self.dialect.protocol](entry, secret, session)
+            adapter: Provider = ADAPTERS[self.dialect.protocol](entry, secret, session, lambda: NOW)
             return await adapter.complete(self._call(body, changes))
 
     def _call(self, body: Any, changes: dict[str, Any]) -> Call:

@@ -30,7 +30,8 @@ STATUSES = {
     504: FailureKind.RETRYABLE,
     529: FailureKind.RETRYABLE,
 }
-HTTP_DATE = "Wed, 21 Oct 2026 07:28:00 GMT"
+IN_HALF_A_MINUTE = "Wed, 21 Oct 2026 07:28:00 GMT"
+A_WEEK_AGO = "Wed, 14 Oct 2026 07:28:00 GMT"
 
 
 @pytest.mark.parametrize(("status", "kind"), STATUSES.items())
@@ -72,7 +73,11 @@ def test_a_retry_after_is_kept(
         ({"retry_after_ms": "250"}, 0.25),
         ({"Retry_After": "9", "retry_after_ms": "250"}, 0.25),
         ({"Retry_After": "9", "retry_after_ms": "soon"}, 9),
-        ({"Retry_After": HTTP_DATE}, None),
+        ({"Retry_After": IN_HALF_A_MINUTE}, 30),
+        ({"Retry_After": IN_HALF_A_MINUTE.replace("GMT", "-0000")}, 30),
+        ({"Retry_After": A_WEEK_AGO}, 0),
+        ({"Retry_After": IN_HALF_A_MINUTE, "retry_after_ms": "250"}, 0.25),
+        ({"Retry_After": "Wed, 99 Oct 2026 07:28:00 GMT"}, None),
         ({"Retry_After": "soon"}, None),
         ({"Retry_After": ""}, None),
         ({"Retry_After": "-3"}, None),
@@ -82,10 +87,10 @@ def test_a_retry_after_is_kept(
     ],
     ids=str,
 )
-def test_only_a_number_of_seconds_is_a_retry_after(
+def test_a_retry_after_is_a_number_or_a_date(
     adapter: Asking, peer: Peer, headers: dict[str, str], seconds: float | None
 ) -> None:
-    """Milliseconds go before seconds; dates and nonsense count as unsaid."""
+    """Milliseconds go before seconds and dates; what is past is now, and nonsense is unsaid."""
     peer.answers({}, status=429, **headers)
     assert adapter.failed(peer.url).retry_after_s == seconds
 

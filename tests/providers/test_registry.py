@@ -13,6 +13,8 @@ from app.providers.base import kind_of
 from app.providers.openai import OpenAI
 from app.providers.registry import ADAPTERS, open_providers
 
+from .calling import NOW
+
 
 def test_every_protocol_a_catalog_may_name_has_an_adapter() -> None:
     """What the catalog takes for a protocol and what there is an adapter for are the same."""
@@ -26,7 +28,7 @@ def test_every_provider_gets_its_adapter() -> None:
 
     async def opened() -> dict[str, object]:
         async with aiohttp.ClientSession() as session:
-            return dict(open_providers(entries, {}, session))
+            return dict(open_providers(entries, {}, session, lambda: NOW))
 
     providers = asyncio.run(opened())
     assert set(providers) == set(entries)

@@ -129,6 +129,24 @@ def slow(gateway: Gateway, table: str, *, row_s: float, where: str = "true") -> 
 
 
 @contextmanager
+def refused(gateway: Gateway, event_of: str) -> Iterator[None]:
+    """Let the database refuse to do something ("DELETE ON job_payloads") as a fault of ours."""
+    with gateway.engine.begin() as conn:
+        conn.exec_driver_sql(
+            "CREATE FUNCTION balk() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE EXCEPTION 'balked'; END $$"
+        )
+        conn.exec_driver_sql(
+            f"CREATE TRIGGER balk BEFORE {event_of} FOR EACH STATEMENT EXECUTE FUNCTION balk()"
+        )
+    try:
+        yield
+    finally:
+        with gateway.engine.begin() as conn:
+            conn.exec_driver_sql("DROP FUNCTION balk CASCADE")
+
+
+@contextmanager
 def hurried(gateway: Gateway, *, limit_ms: int) -> Iterator[None]:
     """Give each statement of a gateway so little time."""
 

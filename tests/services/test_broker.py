@@ -12,6 +12,7 @@ from prometheus_client import REGISTRY
 from app.broker import Broker, Wakeups
 from app.domain.job import Lane
 from app.gateway import Gateway
+from app.streams.reading import StreamReader
 from tests.services.book import rung
 from tests.simulator.running import eventually
 
@@ -78,6 +79,14 @@ def test_a_look_at_the_depth_spares_the_others_too(broker: Broker) -> None:
     assert broker.depth(Lane.BATCH) is None
     assert _took(lambda: [broker.depth(lane) for lane in Lane] * 5) < AT_ONCE_S
     assert not broker.nudge(Lane.INTERACTIVE, ["job_1"])
+
+
+def test_only_the_first_stream_pays_for_a_redis_that_hangs(broker: Broker) -> None:
+    """Who follows a stream after a failure relies on the row at once."""
+    reader = StreamReader(broker)
+    assert _took(lambda: reader.follow("job_1")) < HUNG_MAX_S
+    assert _took(lambda: [reader.follow(f"job_{n}") for n in range(2, 9)]) < AT_ONCE_S
+    assert _took(lambda: reader.read("job_1")) < AT_ONCE_S
 
 
 def test_publishing_goes_on_when_redis_answers(

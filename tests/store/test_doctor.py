@@ -1,6 +1,7 @@
 """The doctor: a clean book has no findings, and each way to spoil it is found by its name."""
 
 import re
+from dataclasses import fields
 
 import pytest
 from sqlalchemy import Connection, text
@@ -27,8 +28,11 @@ CORRUPTED: dict[str, str] = {
     "captures belong to the account that held": """
         UPDATE transfers SET account_id = :other_account WHERE job_id = :succeeded
     """,
-    "a final job has no open hold": """
+    "a hold is open exactly while its job goes on": """
         UPDATE holds SET state = 'open', closed_at = NULL WHERE job_id = :failed
+    """,
+    "a hold draws on the account of its job": """
+        UPDATE jobs SET account_id = :other_account WHERE id = :succeeded
     """,
     "a succeeded job was settled once, at its cost": """
         UPDATE jobs SET cost_nanos = cost_nanos - 1 WHERE id = :succeeded
@@ -63,6 +67,31 @@ WAYS: list[tuple[str, str]] = [
     (
         "a transfer moves between the books of its kind",
         "UPDATE transfers SET debit = 'platform:revenue' WHERE kind = 'deposit'",
+    ),
+    (
+        "a hold is open exactly while its job goes on",
+        """
+        UPDATE jobs SET state = 'queued', leased_until = NULL, worker_id = NULL WHERE id = :running;
+        UPDATE attempts SET state = 'lost', finished_at = now() WHERE job_id = :running;
+        UPDATE lots SET held_nanos = 0;
+        UPDATE holds SET state = 'released', closed_at = now() WHERE job_id = :running
+        """,
+    ),
+    (
+        "a hold draws on the account of its job",
+        "UPDATE holds SET account_id = :other_account WHERE job_id = :running",
+    ),
+    (
+        "a hold draws on the account of its job",
+        "UPDATE lots SET account_id = :other_account WHERE id = :lot",
+    ),
+    (
+        "every lot was credited by one transfer",
+        """
+        DELETE FROM transfers WHERE kind = 'deposit';
+        INSERT INTO transfers SELECT 'tr_' || n, 'deposit', account_id, 'platform:funding',
+        account_id, amount_nanos / 2, NULL, id FROM lots, generate_series(1, 2) AS n
+        """,
     ),
     ("every lot was credited by one transfer", "DELETE FROM transfers WHERE kind = 'deposit'"),
     (
@@ -120,6 +149,5 @@ def test_a_ruin_is_told_up_to_a_thousand_findings(conn: Connection, book: Book) 
     assert len(examine(conn)) == 1_000
 
 
-def _ids(book: Book) -> dict[str, str]:
-    names = ("account", "other_account", "queued", "waiting", "running", "succeeded", "failed")
-    return {name: getattr(book, name) for name in names}
+def _ids(book: Book) -> dict[str, object]:
+    return {each.name: getattr(book, each.name) for each in fields(book) if each.name != "engine"}

@@ -6,9 +6,10 @@ import pytest
 from sqlalchemy import Connection, event, text
 
 from app.domain.job import Lane
-from app.store import claims, jobs, leases, queue, starts, submissions
+from app.store import jobs, leases, queue, stored, submissions
 from app.store.keeping import purge, waking
 from app.store.keeping.waking import Waiting
+from app.store.starting import claims, starts
 from tests.store.conftest import Book
 
 Ask = Callable[[Connection, Book], object]
@@ -26,6 +27,15 @@ ASKED: dict[str, tuple[str, Ask]] = {
         "ix_jobs_nudged",
         lambda conn, _: queue.forget_nudges(conn, Lane.BATCH, older_s=5, limit=100),
     ),
+    "how long the oldest waits that was rung for": (
+        "ix_jobs_rung",
+        lambda conn, _: queue.oldest_due_s(conn, Lane.BATCH),
+    ),
+    "how long the oldest waits that was not": (
+        "ix_jobs_to_nudge",
+        lambda conn, _: queue.oldest_due_s(conn, Lane.BATCH),
+    ),
+    "how many run": ("ix_jobs_leased", lambda conn, _: queue.count_running(conn, 100)),
     "whose worker went quiet": ("ix_jobs_leased", lambda conn, _: queue.recover_lapsed(conn, 100)),
     "whose deadline passed": ("ix_jobs_by_deadline", lambda conn, _: queue.expire(conn, 100)),
     "whose lease to spare": ("ix_jobs_leased", lambda conn, _: leases.spare(conn, 15)),
@@ -41,7 +51,7 @@ ASKED: dict[str, tuple[str, Ask]] = {
     ),
     "which bodies are old": (
         "job_payloads_have_one_row_per_key",
-        lambda conn, _: purge.bodies(conn, after="", before="job_01"),
+        lambda conn, _: purge.bodies(conn, after="", before="job_01", older_s=1),
     ),
     "which keys are old": (
         "ix_idempotency_keys_by_age",
@@ -61,6 +71,19 @@ ASKED: dict[str, tuple[str, Ask]] = {
         "ix_jobs_by_custom_id",
         lambda conn, book: jobs.page(
             conn, book.account, state=None, custom_id="c7", after=None, limit=20
+        ),
+    ),
+    "a page of stored completions": (
+        "ix_jobs_stored",
+        lambda conn, book: stored.page(
+            conn,
+            book.account,
+            since="job_",
+            after=None,
+            limit=20,
+            is_newest_first=True,
+            instrument=None,
+            metadata={},
         ),
     ),
     "whether a job may start": (
@@ -86,6 +109,17 @@ def test_an_index_answers(conn: Connection, book: Book, what: str) -> None:
     plans = _plans(conn, lambda: ask(conn, book))
     assert any(index in plan for plan in plans), plans
     assert not any("Seq Scan on job" in plan for plan in plans), plans
+
+
+@pytest.mark.parametrize("ask", [queue.oldest_due_s, queue.due, queue.count_due])
+def test_no_backlog_need_be_sorted(conn: Connection, ask: Callable[..., object]) -> None:
+    """What is due comes out of two indexes in its order: no more is read than is asked for."""
+    conn.execute(text("SET LOCAL enable_sort = off"))  # it is cheaper while there are only hundreds
+    limits = [] if ask is queue.oldest_due_s else [20]
+    (plan,) = _plans(conn, lambda: ask(conn, Lane.BATCH, *limits))
+    assert "->  Sort" not in plan
+    assert "ix_jobs_rung" in plan
+    assert "ix_jobs_to_nudge" in plan
 
 
 def test_other_accounts_lots_are_not_looked_at(conn: Connection, book: Book) -> None:

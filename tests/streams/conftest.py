@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import pytest
 
-from app.broker import connect
+from app.broker import Broker
 from app.streams.reading import StreamReader
 from app.streams.writing import StreamWriter
 
@@ -24,7 +24,7 @@ def prefix() -> str:
 @pytest.fixture
 def reader(redis_url: str, prefix: str) -> StreamReader:
     """The submitter's end."""
-    return StreamReader(connect(redis_url), connect(redis_url, listening=True), prefix=prefix)
+    return StreamReader(Broker(redis_url, prefix=prefix))
 
 
 @pytest.fixture

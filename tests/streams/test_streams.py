@@ -5,9 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import redis
 
-from app.broker import connect
+from app.broker import Broker, connect
 from app.streams import key_of
 from app.streams.reading import Entry, Follower, StreamReader
 from app.streams.writing import StreamWriter
@@ -139,8 +138,7 @@ def test_a_worker_without_redis_goes_on(write: Write) -> None:
 
 def test_a_reader_without_redis_reads_nothing(prefix: str) -> None:
     """Following and reading while Redis is away raise nothing."""
-    away = redis.Redis.from_url(NOWHERE)
-    reader = StreamReader(away, away, prefix=prefix)
+    reader = StreamReader(Broker(NOWHERE, prefix=prefix))
     follower = reader.follow(JOB)
     assert reader.read(JOB) == []
     follower.close()

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.translate import Dialect, answer, events
+from app.translate import Dialect, answer, events, request
 
 from .client import ID, MODEL, accumulated, sent, tidy, translator
 from .recorded import Recorded
@@ -247,3 +247,14 @@ def test_text_of_a_message_is_relayed_piece_by_piece() -> None:
     relay.feed(started())
     pieces = text(0, "Hel", "lo")
     assert [relay.feed(piece) for piece in pieces] == [[piece] for piece in pieces]
+
+
+@pytest.mark.parametrize(
+    ("role", "sent_as"),
+    [("user", "user"), ("system", "system"), ("developer", "system"), ("narrator", "user")],
+)
+def test_a_relayed_request_has_roles_its_upstream_knows(role: str, sent_as: str) -> None:
+    """A turn under a role that the vendor would refuse goes on under one it takes, unchanged."""
+    turn = {"role": role, "content": "Hi", "x_vendor": 1}
+    relayed = request({"model": "m", "messages": [turn, 5]}, Dialect.MESSAGES, Dialect.MESSAGES)
+    assert relayed["messages"] == [{**turn, "role": sent_as}, 5]

@@ -5,17 +5,32 @@ from typing import Any
 import pytest
 
 from app.domain.errors import BusbarError, InvalidRequest, OutOfRange
+from app.wire.faults import Found
 from app.wire.metadata import PAIRS_MAX
 from app.wire.native.job import (
     DEADLINE_MAX_S,
     JOBS_MAX,
     JobRequest,
-    read_many,
-    read_one,
+    entries,
+    read,
     refuse,
 )
 
 GOOD: dict[str, Any] = {"endpoint": "/v1/chat/completions", "body": {"model": "text-max"}}
+
+
+def read_one(entry: Any) -> JobRequest:
+    """Return a job that has no fault."""
+    wanted, found = read(entry, index=None)
+    refuse(found)
+    assert wanted is not None
+    return wanted
+
+
+def read_many(body: dict[str, Any]) -> tuple[list[JobRequest | None], list[Found]]:
+    """Return all jobs of a request, and all faults."""
+    read_each = [read(entry, index=index) for index, entry in enumerate(entries(body))]
+    return [wanted for wanted, _ in read_each], [one for _, found in read_each for one in found]
 
 
 def refused(**fields: Any) -> BusbarError:
@@ -25,10 +40,10 @@ def refused(**fields: Any) -> BusbarError:
     return caught.value
 
 
-def refused_many(*entries: Any, **beside: Any) -> BusbarError:
+def refused_many(*jobs: Any, **beside: Any) -> BusbarError:
     """Return the refusal of a request with these jobs."""
     with pytest.raises(BusbarError) as caught:
-        refuse(read_many({"jobs": list(entries), **beside})[1])
+        refuse(read_many({"jobs": list(jobs), **beside})[1])
     return caught.value
 
 
@@ -141,18 +156,18 @@ def test_all_faults_of_a_job_come_at_once() -> None:
 
 def test_many_jobs_are_read_in_order() -> None:
     """Good jobs come back as they were sent, without a fault."""
-    entries = [{**GOOD, "custom_id": str(at)} for at in range(JOBS_MAX)]
-    good, found = read_many({"jobs": entries})
+    jobs = [{**GOOD, "custom_id": str(at)} for at in range(JOBS_MAX)]
+    good, found = read_many({"jobs": jobs})
     assert [job and job.custom_id for job in good] == [str(at) for at in range(JOBS_MAX)]
     assert found == []
     refuse(found)
 
 
-def test_a_bad_job_leaves_its_place_empty() -> None:
-    """The good ones among bad ones keep their places, so that their faults can be found too."""
-    good, found = read_many({"jobs": [GOOD, {}, GOOD, 5]})
-    assert [job is None for job in good] == [False, True, False, True]
-    assert {fault.index for fault, _ in found} == {1, 3}
+def test_a_bad_job_is_read_as_far_as_it_goes() -> None:
+    """What is wrong around a body does not keep the body from being looked at."""
+    good, found = read_many({"jobs": [GOOD, {}, {**GOOD, "x": 1}, 5]})
+    assert good == [JobRequest(**GOOD), None, JobRequest(**GOOD), None]
+    assert {fault.index for fault, _ in found} == {1, 2, 3}
 
 
 def test_all_faults_of_all_jobs_come_at_once() -> None:

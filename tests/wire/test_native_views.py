@@ -45,8 +45,8 @@ FAILED = replace(
 
 FIELDS = [
     *("id", "object", "status", "reason", "endpoint", "instrument", "custom_id", "metadata"),
-    *("created_at", "started_at", "finished_at", "deadline_at", "attempts", "usage", "cost"),
-    *("response", "error", "urls"),
+    *("created_at", "started_at", "finished_at", "deadline_at", "cancel_requested_at"),
+    *("attempts", "usage", "cost", "response", "error", "urls"),
 ]
 
 
@@ -144,6 +144,7 @@ def test_a_job_links_to_itself() -> None:
     assert view(QUEUED)["urls"] == {
         "self": "/v1/jobs/job_1",
         "cancel": "/v1/jobs/job_1/cancel",
+        "stream": "/v1/jobs/job_1/stream",
     }
 
 

@@ -3,13 +3,13 @@
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import groupby
 from textwrap import fill
-from typing import Final
+from typing import Final, NoReturn
 
 from app.cli.client.answers import Balance, Refused
 from app.cli.client.session import Unreachable
 from app.cli.running.kept.plan import Plan
+from app.cli.running.kept.refusals import Refusals
 from app.cli.running.kept.results import Results
 from app.cli.running.loop import OutOfBalance
 from app.cli.running.progress import dollars
@@ -33,7 +33,7 @@ def told() -> Iterator[None]:
         yield
     except Stop as stop:
         if isinstance(stop, RefusedLines):
-            _list_alike(stop.faults, stop.total)
+            _list_refused(stop.refusals)
         elif isinstance(stop, BadLines):
             _list(stop.faults, stop.further)
         failing.fail(str(stop), stop.exit_code)
@@ -48,14 +48,14 @@ def told() -> Iterator[None]:
         failing.fail(f"interrupted. {RESUMES}", INTERRUPTED)
 
 
-def interrupted(results: Results, plan: Plan) -> None:
+def interrupted(results: Results, plan: Plan) -> NoReturn:
     """End what a person stopped."""
     done = f"interrupted with {results.done:,} of {plan.lines:,} done"
     rest = "What was submitted goes on at the gateway."
     failing.fail(f"{done}. {rest} {RESUMES}", INTERRUPTED)
 
 
-def out_of_balance(error: OutOfBalance, results: Results, plan: Plan, *, remedy: str) -> None:
+def out_of_balance(error: OutOfBalance, results: Results, plan: Plan, *, remedy: str) -> NoReturn:
     """End what lacks money, and say how much if the lines so far allow a guess."""
     left = plan.lines - results.done
     has = f", {dollars(error.balance.available_nanos)} in balance" if error.balance else ""
@@ -82,7 +82,7 @@ def refusals(results: Results, plan: Plan) -> None:
     if not results.refused:
         return
     _say(f"busbar: the gateway refused {results.refused:,} of {plan.lines:,} lines:")
-    _list_alike(results.refusals, results.refused)
+    _list_refused(results.refusals)
     _say("  They cost nothing. Mend them in their place, and the same command sends only them.")
 
 
@@ -91,21 +91,22 @@ def _list(faults: Sequence[LineFault], further: Sequence[int]) -> None:
     for fault in faults:
         _say(f"  line {fault.number} {fault.what}")
     if further:
-        text = f"  … and {len(further):,} more, on the lines {_ranges(further)}"
-        _say(fill(text, WIDTH, subsequent_indent="    ", break_on_hyphens=False))
+        _say(_wrapped(f"… and {len(further):,} more, on the lines {_ranges(further)}"))
 
 
-def _list_alike(faults: Sequence[LineFault], total: int) -> None:
-    """List faulty lines; one option the gateway refuses spoils hundreds, so those share a line."""
-    for what, group in groupby(faults, key=lambda fault: fault.what):
-        numbers = [fault.number for fault in group]
-        _say(f"  {'line' if len(numbers) == 1 else 'lines'} {_ranges(numbers)}: {what}")
-    _count_rest(faults, total)
+def _list_refused(refusals: Refusals) -> None:
+    """List every refused line; one wrong option spoils hundreds, so those alike stand together."""
+    for what, numbers in refusals.reasons.items():
+        named = f"{'line' if len(numbers) == 1 else 'lines'} {_ranges(numbers)}:"
+        # What fits on a line stays on it; a long list of numbers has lines of its own.
+        _say(f"  {named} {what}" if len(named) < WIDTH else f"{_wrapped(named)}\n    {what}")
+    if refusals.further:
+        ranges = _ranges(refusals.further)
+        _say(_wrapped(f"lines {ranges}: for still other reasons, which their results tell"))
 
 
-def _count_rest(faults: Sequence[LineFault], total: int) -> None:
-    if total > len(faults):
-        _say(f"  … and {total - len(faults):,} more")
+def _wrapped(text: str) -> str:
+    return fill(text, WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
 
 
 def _ranges(numbers: Sequence[int]) -> str:
@@ -126,7 +127,7 @@ def _missing_nanos(balance: Balance | None, results: Results, left: int) -> int:
     return max(0, needed - balance.available_nanos)
 
 
-def _refused(error: Refused) -> None:
+def _refused(error: Refused) -> NoReturn:
     if error.status in _KEY_STATUSES:
         failing.fail(f"the gateway refuses the key. {error}", failing.AUTH)
     if error.status == _PAYMENT_REQUIRED:

@@ -51,12 +51,13 @@ class Form:
 class Line:
     """One request of the file: where it begins, and the job to submit, as JSON.
 
-    `batch_id` is the custom_id of a line of an OpenAI batch, where no two may be the same.
+    `custom_id` is the one that the file gives it, by which its answer is told from the others. An
+    `id` that stands in for one may be anything, also the same on two lines.
     """
 
     number: int
     job: bytes
-    batch_id: str | None = None
+    custom_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,17 +79,17 @@ class Checked:
 
 
 def check(path: Path, form: Form) -> Checked:
-    """Read the whole file once and keep nothing but its digest, its faults and its batch ids.
+    """Read the whole file once and keep nothing but its digest, its faults and its custom_ids.
 
     Raises OSError when it cannot be read.
     """
     faults: list[LineFault] = []
     further: list[int] = []
     lines = 0
-    batch_ids: dict[str, int] = {}
+    first_lines: dict[str, int] = {}
     with path.open("rb") as file:
         raw = RawLines(file)
-        for found in (_own(each, batch_ids) for each in read(raw, form)):
+        for found in (_own(each, first_lines) for each in read(raw, form)):
             if isinstance(found, Line):
                 lines += 1
             elif len(faults) < FAULTS_KEPT:
@@ -123,14 +124,14 @@ def read(raw: RawLines, form: Form) -> Iterator[Line | LineFault]:
         yield record if isinstance(record, LineFault) else _line(record, form)
 
 
-def _own(found: Line | LineFault, batch_ids: dict[str, int]) -> Line | LineFault:
-    """Return what was found, or the fault of a line whose batch_id an earlier one has."""
-    if isinstance(found, LineFault) or found.batch_id is None:
+def _own(found: Line | LineFault, first_lines: dict[str, int]) -> Line | LineFault:
+    """Return what was found, or the fault of a line whose custom_id an earlier one has."""
+    if isinstance(found, LineFault) or found.custom_id is None:
         return found
-    first = batch_ids.setdefault(found.batch_id, found.number)
+    first = first_lines.setdefault(found.custom_id, found.number)
     if first == found.number:
         return found
-    what = f"has the custom_id {found.batch_id!r}, as line {first} has; in a batch each is unique"
+    what = f"has the custom_id {found.custom_id!r}, as line {first} has; give each its own"
     return LineFault(number=found.number, what=what)
 
 
@@ -138,9 +139,9 @@ def _line(record: Record, form: Form) -> Line | LineFault:
     fields = record.fields
     try:
         job = _job(fields, form)
-        is_batch = form.template is None and "body" in fields
-        batch_id = _custom_id(fields) if is_batch else None
-        return Line(number=record.number, job=job, batch_id=batch_id)
+        given = fields.get("custom_id")
+        custom_id = None if given in (None, "") else as_text(fields, "custom_id")
+        return Line(number=record.number, job=job, custom_id=custom_id)
     except Faulty as fault:
         return LineFault(number=record.number, what=str(fault))
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import ClassVar, Final
 
+from app.cli.running.kept.refusals import Refusals
 from app.cli.running.records import LineFault
 
 START_OVER: Final = "start over with --fresh, or choose another --out"
@@ -44,12 +45,15 @@ class BadLines(Stop):
         self.further = further
 
 
-class RefusedLines(BadLines):
+class RefusedLines(Stop):
     """The gateway refuses every line of the first call, so that nothing was submitted."""
 
-    def __init__(self, faults: Sequence[LineFault], total: int) -> None:
+    exit_code = 2
+
+    def __init__(self, refusals: Refusals, total: int) -> None:
         all_of = "the first line" if total == 1 else f"all of the first {total:,} lines"
-        super().__init__(f"the gateway refuses {all_of}; nothing was submitted", faults, total)
+        super().__init__(f"the gateway refuses {all_of}; nothing was submitted")
+        self.refusals = refusals
 
 
 class InputChanged(Stop):

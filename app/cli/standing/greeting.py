@@ -10,7 +10,7 @@ from app.domain.money import format_dollars
 QUESTION = "Why is the sky blue?"
 
 
-def greeting(plan: Plan, opened: Opened) -> str:
+def greeting(plan: Plan, opened: Opened, *, is_embedded: bool) -> str:
     """Return the URL, the key, and a line to paste into another terminal."""
     dollars = format_dollars(opened.available_nanos)
     facts = {
@@ -26,8 +26,17 @@ def greeting(plan: Plan, opened: Opened) -> str:
             f"\nBusbar answers at {plan.base_url}\n",
             *lines,
             f"\n{_curl(plan, opened.key)}\n",
+            *([_other_terminals(plan)] if is_embedded else []),
             "Ctrl-C stops (drains)",
         ]
+    )
+
+
+def _other_terminals(plan: Plan) -> str:
+    state = quote(str(plan.state))
+    return (
+        f"Other terminals: export BUSBAR_STATE_DIR={state}\n"
+        "  before busbar run, accounts, keys, deposit or doctor (or --state with each but run)\n"
     )
 
 

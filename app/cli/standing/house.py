@@ -40,6 +40,7 @@ def stand(wishes: Wishes, settings: Settings, interrupts: Interrupts, voice: Voi
         kept, was_killed = _kept(wishes)
         plan = make_plan(wishes, voice, after_a_kill=was_killed)
         servers = undo.enter_context(open_servers(settings, plan.state, voice))
+        is_embedded = not settings.database_url
         settings = servers.settings.model_copy(update={"catalog": plan.catalog})
         opened = _open(wishes, settings, known_key=None if kept is None else kept.key)
         notice = _notice(wishes, plan, settings, opened)
@@ -49,7 +50,7 @@ def stand(wishes: Wishes, settings: Settings, interrupts: Interrupts, voice: Voi
         interrupts.patient = True
         if _boot(processes, plan, interrupts, voice):
             notice.update({**processes.pids(), **servers.pids()})
-            voice.show(greeting(plan, opened))
+            voice.show(greeting(plan, opened, is_embedded=is_embedded))
             _watch(processes, servers, notice, interrupts, voice)
         voice.tell(f"stopping; calls in flight get up to {settings.drain_s:g} s, Ctrl-C ends now")
         processes.stop()

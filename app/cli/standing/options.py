@@ -24,7 +24,15 @@ CatalogFile = Annotated[
         metavar="FILE", help="Your catalog. [default: ./busbar.toml, else the simulator's]"
     ),
 ]
-Workers = Annotated[int, typer.Option(min=1, max=WORKERS_MAX, help="Worker processes.")]
+Workers = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        max=WORKERS_MAX,
+        help="Worker processes. With BUSBAR_METRICS_PORT the first shows its counters there, each "
+        "other one port further.",
+    ),
+]
 WithSimulator = Annotated[
     bool, typer.Option("--simulator/--no-simulator", help="Run the stand-in provider.")
 ]

@@ -7,6 +7,7 @@ from typing import Final
 from app import catalog
 from app.cli.standing.ports import another_port, listening_port, url_of
 from app.cli.standing.voice import Voice
+from app.settings import Settings
 
 OWN_CATALOG: Final = Path("busbar.toml")
 FAVOURITE: Final = "text-standard"
@@ -74,6 +75,19 @@ def own_catalog(chosen: Path | None) -> Path | None:
     if chosen is None and OWN_CATALOG.exists():
         chosen = OWN_CATALOG
     return None if chosen is None else chosen.resolve()
+
+
+def with_catalog(settings: Settings) -> tuple[Settings, str | None]:
+    """Return settings that name the operator's catalog, and what to say where nobody named one."""
+    if settings.catalog is not None:
+        return settings, None
+    found = own_catalog(None)
+    if found is None:
+        return settings, (
+            f"neither BUSBAR_CATALOG nor ./{OWN_CATALOG} names a catalog; the example is used, "
+            "whose provider is the simulator"
+        )
+    return settings.model_copy(update={"catalog": found}), f"the catalog is {found}"
 
 
 def make_plan(wishes: Wishes, voice: Voice, *, after_a_kill: bool) -> Plan:

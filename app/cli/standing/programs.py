@@ -22,12 +22,10 @@ def programs(plan: Plan, settings: Settings) -> list[list[Program]]:
     workers, as these need the simulator.
     """
     environment = _environment(plan, settings)
-    names = [f"worker-{number}" for number in range(1, plan.workers + 1)]
-    grace_s = settings.drain_s + SETTLE_S
-    stages = [
-        [_web(plan, environment)],
-        [_worker(name, plan, environment, grace_s=grace_s) for name in names],
+    workers = [
+        _worker(number, plan, environment, settings) for number in range(1, plan.workers + 1)
     ]
+    stages = [[_web(plan, environment)], workers]
     return stages if plan.simulator_port is None else [*stages, [_simulator(plan)]]
 
 
@@ -54,15 +52,18 @@ def _web(plan: Plan, environment: dict[str, str]) -> Program:
     )
 
 
-def _worker(name: str, plan: Plan, environment: dict[str, str], *, grace_s: float) -> Program:
+def _worker(number: int, plan: Plan, environment: dict[str, str], settings: Settings) -> Program:
+    name = f"worker-{number}"
     beats = plan.heartbeat_file(name)
-    flags = ("--queues", ",".join(broker.QUEUES), "--heartbeat-file", str(beats))
+    flags = ["--queues", ",".join(broker.QUEUES), "--heartbeat-file", str(beats)]
+    if settings.metrics_port:
+        flags += ["--metrics-port", str(settings.metrics_port + number - 1)]
     return Program(
         name=name,
         command=_python("app.cli", "worker", *flags),
         environment=environment,
         log=plan.logs / f"{name}.log",
-        stop_s=grace_s,
+        stop_s=settings.drain_s + SETTLE_S,
         heartbeat_file=beats,
     )
 

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, NoReturn
 
 from app.domain.errors import (
     BusbarError,
@@ -34,29 +34,32 @@ def explained() -> Iterator[None]:
     """Turn errors we mean into one line on stderr and their exit code."""
     try:
         yield
-    except BusbarError as error:
-        fail(error.message, _CODES.get(type(error), FAILED))
-    except UnicodeEncodeError as error:
-        if error.reason != "surrogates not allowed":
-            raise
-        fail("an argument holds bytes that are not UTF-8", USAGE)
-    except ValueError as error:
-        sentence = invalid(error)
-        if sentence is None:
-            raise
-        fail(sentence, USAGE)
-    except EmbeddedError as error:
-        fail(str(error), FAILED)
     except Exception as error:
-        from app.services.outage import explain  # noqa: PLC0415  the database layer loads slowly
-
-        sentence = explain(error)
-        if sentence is None:
+        explanation = explain(error)
+        if explanation is None:
             raise
-        fail(sentence, FAILED)
+        fail(*explanation)
 
 
-def fail(message: str, code: int) -> None:
+def explain(error: Exception) -> tuple[str, int] | None:
+    """Return the sentence and the exit code of an error we mean; None for a fault of ours."""
+    match error:
+        case BusbarError():
+            return error.message, _CODES.get(type(error), FAILED)
+        case EmbeddedError():
+            return str(error), FAILED
+        case UnicodeEncodeError(reason="surrogates not allowed"):
+            return "an argument holds bytes that are not UTF-8", USAGE
+        case ValueError():
+            sentence = invalid(error)
+            return None if sentence is None else (sentence, USAGE)
+    from app.services import outage  # noqa: PLC0415  the database layer loads slowly
+
+    sentence = outage.explain(error)
+    return None if sentence is None else (sentence, FAILED)
+
+
+def fail(message: str, code: int) -> NoReturn:
     """Say why on stderr and end with `code`."""
     print(f"busbar: {message}", file=sys.stderr)  # noqa: T201  the command's own voice
     raise SystemExit(code)

@@ -1,4 +1,4 @@
-"""What a server command says at its start about keys of providers that are not there."""
+"""What a server command says at its start about its catalog, and about keys that are not there."""
 
 import sys
 from typing import Final
@@ -11,9 +11,13 @@ CALLED_WITHOUT: Final = "is not set; it is called without a key"
 NEEDED_ELSEWHERE: Final = "is not set here; it must be where the workers run"
 
 
-def warn(settings: Settings, what: str) -> None:
-    """Say on stderr which keys are missing, in the words `what`. Raises CatalogError."""
-    for line in missing_keys(catalog.load(settings.catalog or catalog.EXAMPLE), what):
+def warn(settings: Settings, about_catalog: str | None, what: str) -> None:
+    """Say on stderr what is to know of the catalog, and which keys are missing, in words `what`.
+
+    Raises CatalogError.
+    """
+    missing = missing_keys(catalog.load(settings.catalog or catalog.EXAMPLE), what)
+    for line in [about_catalog, *missing] if about_catalog else missing:
         print(f"busbar: {line}", file=sys.stderr)  # noqa: T201  the command's own voice
 
 

@@ -1,7 +1,7 @@
 """PostgreSQL refuses to run as root: an account for it, and folders that account can reach.
 
 No user is created and no mode of an existing folder is changed. What `nobody` needs lies in a
-folder of ours below /var/lib, which everybody may pass through, named after the state directory.
+folder of ours below /var/lib, see `homes`.
 """
 
 import os
@@ -12,11 +12,8 @@ import tempfile
 from pathlib import Path
 
 from app.embedded.errors import EmbeddedError
-from app.embedded.place import Place
 
-HOMES = Path("/var/lib/busbar")
 ACCOUNT = "nobody"
-ORIGIN = "origin"
 COPIED = ("bin", "lib", "share")
 
 
@@ -32,42 +29,6 @@ def account() -> tuple[int, int] | None:
             "run as another user or set BUSBAR_DATABASE_URL to use a server of your own"
         ) from None
     return entry.pw_uid, entry.pw_gid
-
-
-def home_of(place: Place) -> Path:
-    """Return root's folder for a state directory, which need not exist."""
-    return HOMES / place.key
-
-
-def make_home(place: Place) -> Path:
-    """Make root's folder for a state directory and a link to it there; both may exist.
-
-    A folder without the link is left from a state directory that was deleted and made again:
-    its data must not come back, so it is set aside, and the one set aside before it is dropped.
-    """
-    home = home_of(place)
-    make_open_folder(HOMES)
-    if not place.root_link.is_symlink():
-        if home.exists():
-            shutil.rmtree(aside(home), ignore_errors=True)
-            home.rename(aside(home))
-        make_open_folder(home)
-        (home / ORIGIN).write_text(f"{place.state}\n")
-        place.root_link.symlink_to(home)
-    make_open_folder(home)
-    return home
-
-
-def make_open_folder(path: Path) -> None:
-    """Make a folder everybody may pass through, whatever our umask; an existing one is kept."""
-    if not path.is_dir():
-        path.mkdir(parents=True)
-        path.chmod(0o755)
-
-
-def aside(home: Path) -> Path:
-    """Return where a folder goes that lost its state directory."""
-    return home.with_name(f"{home.name}.old")
 
 
 def own_folder(path: Path, owner: tuple[int, int] | None) -> Path:

@@ -12,10 +12,11 @@ from app.gateway import Gateway
 
 @dataclass(slots=True)
 class Rounds:
-    """The last account and instrument looked at, and the last body."""
+    """The last account and instrument looked at, the last body, and a sweep's next step."""
 
     account: tuple[str, str] = ("", "")
     body: str = ""
+    step: int = 0
 
 
 def rounds(gateway: Gateway) -> Rounds:

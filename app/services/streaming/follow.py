@@ -90,9 +90,9 @@ class Following:
             except queue.Empty:
                 entry, rung = None, False
             if entry is not None:
-                yield from self._fresh(entry)
-                beat_at = time.monotonic() + HEARTBEAT_S
-                continue
+                for each in self._fresh(entry):
+                    yield each
+                    beat_at = time.monotonic() + HEARTBEAT_S
             if time.monotonic() >= beat_at:
                 yield None
                 beat_at = time.monotonic() + HEARTBEAT_S

@@ -28,12 +28,14 @@ BODY_BYTES_MAX: Final = 64_000_000
 rows out of sight."""
 
 
-def bodies(conn: Connection, *, after: str, before: str) -> tuple[int, str | None]:
+def bodies(conn: Connection, *, after: str, before: str, older_s: float) -> tuple[int, str | None]:
     """Delete bodies of finished jobs with ids from `after` up to `before`, oldest first.
 
+    Only those go that are older than `older_s` by the database's clock as well: ids are made by
+    clocks that may be wrong, and so may be the one that `before` was read from.
     Returns how many went, and the id to go on from; None when all have been looked at.
     """
-    row = _BODIES(conn, after=after, before=before).one()
+    row = _BODIES(conn, after=after, before=before, older_s=older_s).one()
     return row.deleted, row.go_on
 
 
@@ -64,7 +66,7 @@ def _bodies() -> Prepared:
 
 
 def _seen() -> CTE:
-    """The oldest rows, whether their job is over, and what deleting them would come to."""
+    """The oldest rows, whether their job is long over, and what deleting them would come to."""
     old = (
         select(job_payloads.c.job_id, job_payloads.c.kind, job_payloads.c.body)
         .where(job_payloads.c.job_id >= bindparam("after", type_=Text()))
@@ -73,7 +75,7 @@ def _seen() -> CTE:
         .limit(_LIMIT)
         .subquery("old")
     )
-    is_over = jobs.c.finished_at.is_not(None)
+    is_over = and_(jobs.c.finished_at.is_not(None), jobs.c.created_at < _OLD)
     size = case((is_over, func.octet_length(old.c.body)), else_=0)
     return (
         select(old.c.job_id, old.c.kind, is_over.label("is_over"), size.label("size"))
@@ -95,10 +97,7 @@ def _step(seen: CTE) -> CTE:
 def _keys() -> Prepared:
     expired = (
         select(idempotency_keys.c.key_id, idempotency_keys.c.idempotency_key)
-        .where(
-            idempotency_keys.c.created_at
-            < func.now() - seconds(bindparam("older_s", type_=Double()))
-        )
+        .where(idempotency_keys.c.created_at < _OLD)
         .order_by(idempotency_keys.c.created_at)
         .limit(_LIMIT)
         .cte("expired")
@@ -114,6 +113,7 @@ def _keys() -> Prepared:
     )
 
 
+_OLD: Final = func.now() - seconds(bindparam("older_s", type_=Double()))
 _LIMIT: Final = literal_column(str(ROWS_MAX), type_=Integer())
 _BODIES: Final = _bodies()
 _KEYS: Final = _keys()

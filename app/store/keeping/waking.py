@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 
 from app.store.prepared import Prepared, arrays, rows
-from app.store.starts import NANOS_MAX
+from app.store.starting.starts import NANOS_MAX
 from app.store.tables import IS_DRAWABLE, jobs, lots, word
 
 SHARES: Final = (2_000, 200, 20, 2)

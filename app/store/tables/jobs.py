@@ -128,6 +128,15 @@ jobs = Table(
         "nudged_at",
         postgresql_where=text(f"{RUNNABLE_SQL} AND nudged_at IS NOT NULL"),
     ),
+    # The other half of the same order: how long the oldest has been due, and whose turn it is while
+    # nobody can be rung for.
+    Index(
+        "ix_jobs_rung",
+        "lane",
+        "run_at",
+        "id",
+        postgresql_where=text(f"{RUNNABLE_SQL} AND nudged_at IS NOT NULL"),
+    ),
     Index("ix_jobs_leased", "leased_until", postgresql_where=text("state = 'running'")),
     Index(
         "ix_jobs_to_cancel",

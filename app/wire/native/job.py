@@ -8,11 +8,11 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from app.domain.dialect import OF_ENDPOINT
-from app.domain.errors import Fault, InvalidRequest
+from app.domain.errors import InvalidRequest
 from app.domain.job import Job
 from app.domain.money import format_dollars
 from app.wire.errors import reply_of_code
-from app.wire.faults import checked, faults_of, refusal
+from app.wire.faults import Found, faults_of, refusal
 from app.wire.metadata import Metadata, storable
 
 JOBS_MAX: Final = 1_000
@@ -33,36 +33,46 @@ class JobRequest(BaseModel):
     deadline_s: Annotated[int, Field(ge=1, le=DEADLINE_MAX_S)] | None = None
 
 
-def read_one(body: Mapping[str, Any]) -> JobRequest:
-    """Validate one job. Raises InvalidRequest or OutOfRange with every fault."""
-    return checked(JobRequest, body)
-
-
-def read_many(body: Mapping[str, Any]) -> tuple[list[JobRequest | None], list[tuple[Fault, bool]]]:
-    """Validate `{"jobs": […]}`; return the good ones (None for the others) and every fault.
+def entries(body: Mapping[str, Any]) -> list[Any]:
+    """Return what stands in `{"jobs": […]}`.
 
     Raises InvalidRequest when there is no such list, or too long a one.
     """
-    entries = body.get("jobs")
-    if not isinstance(entries, list) or not entries:
+    listed = body.get("jobs")
+    if not isinstance(listed, list) or not listed:
         raise InvalidRequest("jobs: must be a list of at least one job", param="jobs")
-    if len(entries) > JOBS_MAX:
-        message = f"jobs: at most {JOBS_MAX} jobs in one request, not {len(entries)}"
+    if len(listed) > JOBS_MAX:
+        message = f"jobs: at most {JOBS_MAX} jobs in one request, not {len(listed)}"
         raise InvalidRequest(message, param="jobs")
     if unknown := sorted(set(body) - {"jobs"}):
         raise InvalidRequest(f"{unknown[0]}: is not known beside `jobs`", param=unknown[0])
-    good: list[JobRequest | None] = []
-    found: list[tuple[Fault, bool]] = []
-    for index, entry in enumerate(entries):
-        try:
-            good.append(JobRequest.model_validate(entry))
-        except ValidationError as error:
-            good.append(None)
-            found += faults_of(error, index=index)
-    return good, found
+    return listed
 
 
-def refuse(found: Sequence[tuple[Fault, bool]]) -> None:
+def read(entry: object, *, index: int | None) -> tuple[JobRequest | None, list[Found]]:
+    """Return the job and its faults.
+
+    With faults the job is what it asks for besides them, so that its body can be looked at too;
+    None where even that cannot be told.
+    """
+    try:
+        return JobRequest.model_validate(entry), []
+    except ValidationError as error:
+        return _core(entry), faults_of(error, index=index)
+
+
+def _core(entry: object) -> JobRequest | None:
+    if not isinstance(entry, dict):
+        return None
+    try:
+        return JobRequest.model_validate(
+            {name: entry[name] for name in ("endpoint", "body") if name in entry}
+        )
+    except ValidationError:
+        return None
+
+
+def refuse(found: Sequence[Found]) -> None:
     """Raise for everything found, if anything was."""
     if found:
         raise refusal(found)
@@ -83,12 +93,17 @@ def view(job: Job) -> dict[str, Any]:
         "started_at": _time(job.started_at),
         "finished_at": _time(job.finished_at),
         "deadline_at": _time(job.deadline_at),
+        "cancel_requested_at": _time(job.cancel_requested_at),
         "attempts": job.attempts,
         "usage": _usage(job),
         "cost": format_dollars(job.cost_nanos) if job.cost_nanos is not None else None,
         "response": _response(job),
         "error": {"code": job.error.code, "message": job.error.message} if job.error else None,
-        "urls": {"self": f"/v1/jobs/{job.id}", "cancel": f"/v1/jobs/{job.id}/cancel"},
+        "urls": {
+            "self": f"/v1/jobs/{job.id}",
+            "cancel": f"/v1/jobs/{job.id}/cancel",
+            "stream": f"/v1/jobs/{job.id}/stream",
+        },
     }
 
 

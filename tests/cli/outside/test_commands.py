@@ -1,5 +1,6 @@
 """The `busbar` command as operators call it: help, errors of one line, and an installed package."""
 
+import json
 import os
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from typer.testing import CliRunner
 
 from app.catalog import EXAMPLE
 from app.cli import COMMANDS, app
+from app.gateway import Gateway
+from app.services import accounts, fund
 from app.settings import Settings
 
 ROOT: Final = Path(__file__).resolve().parents[3]
@@ -79,6 +82,53 @@ def test_what_cannot_be_stored_is_one_line_that_says_so(
     assert ended.returncode in (1, 2)
     assert ended.stderr.startswith(f"busbar: {says}")
     assert ended.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("amount", "says"),
+    [
+        ("-5", "a deposit is more than nothing, not -5; `busbar deposit ACCOUNT 12.50` credits"),
+        ("-5.25", "a deposit is more than nothing, not -5.25; "),
+        ("0", "a deposit is more than nothing, not 0; "),
+        ("--refund", "there is no option --refund; `busbar deposit --help` lists them"),
+        ("1e3", "'1e3' is not an amount in dollars like 12.50"),
+    ],
+)
+def test_an_amount_that_is_none_is_one_line(
+    environment: dict[str, str], amount: str, says: str
+) -> None:
+    """A negative one is not taken for an option; the line shows how an amount is written."""
+    ended = called("deposit", "acme", amount, env=environment)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"busbar: {says}")
+    assert ended.stderr.count("\n") == 1
+
+
+def test_a_doctor_who_cannot_look_says_so(environment: dict[str, str]) -> None:
+    """Nothing is known then: not clean for a script, and no finding for a person."""
+    nowhere = {"BUSBAR_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}
+    ended = called("doctor", env=environment | nowhere)
+    assert ended.returncode == 1
+    said = json.loads(ended.stdout)
+    assert (said["clean"], said["findings"]) == (None, [])
+    assert said["error"].startswith("The database cannot be used: ")
+    assert ended.stderr.startswith("busbar: the book could not be examined, so nothing is known")
+
+
+def test_a_doctor_tells_a_clean_book_from_another(
+    environment: dict[str, str], gateway: Gateway
+) -> None:
+    """0 and nothing on stderr; 1, the findings on stdout, and one line on stderr."""
+    clean = called("doctor", env=environment)
+    assert (clean.returncode, json.loads(clean.stdout)["clean"], clean.stderr) == (0, True, "")
+    account_id = accounts.create_account(gateway, "acme")
+    fund.deposit(gateway, account_id, 10**9, reference=None)
+    with gateway.engine.begin() as conn:
+        conn.exec_driver_sql("UPDATE lots SET used_nanos = 5")
+    ended = called("doctor", env=environment)
+    said = json.loads(ended.stdout)
+    assert (ended.returncode, said["clean"], bool(said["findings"])) == (1, False, True)
+    assert ended.stderr.startswith("busbar: the book is not clean: ")
 
 
 def test_a_database_that_is_away_is_one_line(environment: dict[str, str]) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from app.cli.demonstration.scratch import PREFIX, scratch
-from app.embedded.programs.privilege import HOMES, ORIGIN
+from app.embedded.programs.homes import HOMES, ORIGIN
 from tests.cli.test_up import READY_S, eventually, plain
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("up")]

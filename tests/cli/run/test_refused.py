@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from app.cli.running.kept.refusals import REASONS_MAX, Refusals
+from app.cli.running.records import LineFault
+
 from .gateway_stub import COST
 from .running import Place, eventually, line, started
 
@@ -46,6 +49,34 @@ def test_refused_lines_do_not_stop_the_others(place: Place) -> None:
     assert "the gateway refused 2 of 2,500 lines:\n  lines 1801, 2401: model: No such" in ended.err
     assert (ended.summary["succeeded"], ended.summary["refused"]) == (LINES - 2, 2)
     assert asked(place) == [number for number in range(LINES) if number not in BAD]
+
+
+def test_every_refused_line_is_named_with_its_reason(place: Place) -> None:
+    """However many there are, and however many reasons: no list is cut."""
+    place.gateway.refuse_lines(
+        lambda body: {"nope": "Unknown.", "text-prime": "Too dear."}.get(body["model"])
+    )
+    requests = [json.loads(line(number)) for number in range(600)]
+    for request in requests[100:]:
+        request["model"] = "nope"
+    for request in requests[100::2]:
+        request["model"] = "text-prime"
+    place.prompts.write_text("".join(json.dumps(each) + "\n" for each in requests))
+    told = place.run().err.split("refused 500 of 600 lines:\n")[1]
+    for first, reason in ((101, "Too dear."), (102, "Unknown.")):
+        numbers = ", ".join(str(number) for number in range(first, 601, 2))
+        assert f"lines {numbers}: model: {reason}" in " ".join(told.split())
+
+
+def test_reasons_past_the_limit_are_left_to_the_results() -> None:
+    """The lines are named all the same."""
+    refusals = Refusals()
+    for number in range(1, REASONS_MAX + 3):
+        refusals.add(LineFault(number=number, what=f"Reason {number}."))
+    refusals.add(LineFault(number=9_000, what="Reason 1."))
+    assert list(refusals.reasons["Reason 1."]) == [1, 9_000]
+    assert len(refusals.reasons) == REASONS_MAX
+    assert list(refusals.further) == [REASONS_MAX + 1, REASONS_MAX + 2]
 
 
 def test_a_refused_line_has_a_result(place: Place) -> None:
@@ -116,7 +147,9 @@ def test_a_submitted_line_cannot_change(place: Place) -> None:
     write(place, bad=(3,), count=9)
     place.run()
     made = len(place.gateway.made)
-    place.prompts.write_text("".join(f"{line(number + (number == 5))}\n" for number in range(9)))
+    place.prompts.write_text(
+        "".join(f"{line(number + 90 * (number == 5))}\n" for number in range(9))
+    )
     ended = place.run()
     assert ended.code == 2
     assert "line 6 was submitted already and would be another request now" in ended.err
@@ -151,7 +184,7 @@ def test_a_gateway_that_takes_no_line_is_not_asked_for_all(place: Place) -> None
     ended = place.run("--model", "nope")
     assert ended.code == 2
     assert "the gateway refuses all of the first 500 lines; nothing was submitted" in ended.err
-    assert "  lines 1-100: model: No such model.\n  … and 400 more\n" in ended.err
+    assert "  lines 1-500: model: No such model.\n" in ended.err
     assert not place.journal.exists()
     assert not place.out.exists()
     assert place.run().code == 0

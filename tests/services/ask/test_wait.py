@@ -6,6 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from app.domain.errors import NotFound, WaitTimedOut
 from app.domain.job import Job, JobState
@@ -25,7 +26,7 @@ from tests.factories import (
     submit,
 )
 from tests.services.book import lapse, let_pass
-from tests.services.faults import NOWHERE, at_once, away, counted
+from tests.services.faults import NOWHERE, answer_lost, at_once, away, counted
 from tests.simulator.running import eventually
 
 Open = Callable[..., Gateway]
@@ -47,6 +48,21 @@ def test_a_waiter_is_woken_by_the_settlement(
     with _waiting(gateway, customer, job_id) as waited:
         worker = open_another()
         settle_one(worker, start_one(worker, job_id), answer())
+        assert waited.result(LONG_S / 2).response == answer().body
+
+
+@pytest.mark.usefixtures("unhurried")
+def test_a_waiter_is_woken_by_a_commit_nobody_heard_of(
+    gateway: Gateway, open_another: Open, customer: Customer
+) -> None:
+    """A settlement whose connection broke after its commit wakes when it is tried again."""
+    job_id = make_job(gateway, customer)
+    with _waiting(gateway, customer, job_id) as waited:
+        worker = open_another()
+        started = start_one(worker, job_id)
+        with answer_lost(worker.engine), pytest.raises(DBAPIError):
+            settle_one(worker, started, answer())
+        settle_one(worker, started, answer())
         assert waited.result(LONG_S / 2).response == answer().body
 
 

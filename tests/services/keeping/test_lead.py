@@ -5,12 +5,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import text
 
 from app.gateway import Gateway
 from app.services.keeping import lease
 from app.services.keeping.lead import AWAY_S, BEATS_PER_LEASE, Leadership
 from app.services.keeping.sweep import sweep
 from app.services.start import Started
+from app.store import leases
 from tests.factories import Customer, answer, make_job, settle_one, start_one
 from tests.services.book import job_row, lapse, let_pass, look, standing
 from tests.services.faults import at_once, away, terminate
@@ -67,6 +69,26 @@ def test_a_leader_without_its_connection_leads_no_more(
     _cut_off_the_leader(gateway)
     assert (second.held(), first.held()) == (True, False)
     assert (second.held(), first.held()) == (True, False)
+
+
+def test_a_leader_that_hangs_is_followed(
+    candidate: Candidate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that stands still keeps its connection, but not the lead."""
+    monkeypatch.setattr(leases, "LEAD_IDLE_S", 1)
+    first, second = candidate(), candidate()
+    assert first.held()
+    assert eventually(second.held)
+    assert not first.held()
+
+
+def test_a_follower_may_be_idle(candidate: Candidate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit is the leader's alone: what looked in vain keeps its connection."""
+    monkeypatch.setattr(leases, "LEAD_IDLE_S", 1)
+    leader, follower = candidate(), candidate()
+    assert (leader.held(), follower.held()) == (True, False)
+    with follower._engine.connect() as conn:
+        assert conn.execute(text("SHOW idle_session_timeout")).scalar() == "0"
 
 
 def test_a_lost_lead_can_be_taken_again(gateway: Gateway, candidate: Candidate) -> None:

@@ -58,6 +58,16 @@ def test_bodies_of_unfinished_jobs_stay(
     assert purge(_in_days(gateway, 400)) == 0
 
 
+@pytest.mark.parametrize("days", [400, -400])
+def test_a_wrong_clock_deletes_nothing(gateway: Gateway, customer: Customer, days: int) -> None:
+    """A leader whose clock is far ahead, or a submitter whose clock is behind, costs no answer."""
+    submitter = _ahead(gateway, min(days, 0))
+    job_id = make_job(submitter, customer)
+    settle_one(gateway, start_one(gateway, job_id), answer())
+    assert purge(_ahead(gateway, max(days, 0))) == 0
+    assert read_job(gateway, customer, job_id).response == answer().body
+
+
 def test_old_idempotency_keys_go(gateway: Gateway, customer: Customer) -> None:
     """After a day a key may be used again, for another request."""
     submit(gateway, customer, [make_draft(gateway, customer)], idempotency_key="old")
@@ -119,7 +129,14 @@ def test_the_book_is_never_purged(gateway: Gateway, customer: Customer) -> None:
 
 
 def _in_days(gateway: Gateway, days: float) -> Gateway:
-    """The same gateway, so many days from now."""
+    """The same gateway, so many days from now, for its database as well."""
+    aged = "UPDATE jobs SET created_at = created_at - make_interval(secs => :s)"
+    change(gateway, aged, s=days * 86_400)
+    return _ahead(gateway, days)
+
+
+def _ahead(gateway: Gateway, days: float) -> Gateway:
+    """The same gateway in a process whose clock is so many days ahead of the database's."""
     return replace(gateway, now=lambda: datetime.now(UTC) + timedelta(days=days))
 
 

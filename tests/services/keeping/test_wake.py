@@ -1,8 +1,7 @@
 """Jobs that wait for their balance: who wakes them, how many, and that nobody looks in vain."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 
 import pytest
 from sqlalchemy import Connection, event
@@ -249,7 +248,7 @@ def _credit(gateway: Gateway, conn: Connection, owner: Customer, nanos: int = HO
 
 
 @contextmanager
-def _before(gateway: Gateway, statement: str, act: partial[None]) -> Iterator[None]:
+def _before(gateway: Gateway, statement: str, act: Callable[[], None]) -> Iterator[None]:
     """Do something right before a start sends the statement with those words."""
     done: list[str] = []
 

@@ -27,6 +27,7 @@ from tests.services.book import (
     HOLD,
     HOLD_NANOS,
     attempts,
+    change,
     drawing,
     job_row,
     let_pass,
@@ -54,6 +55,39 @@ def test_a_job_for_a_waiting_caller_fails(gateway: Gateway, poor: Customer) -> N
     assert job.error is not None
     assert job.error.code == "insufficient_balance"
     assert attempts(gateway, job_id) == []
+
+
+def test_who_cannot_pay_is_told_how_much(gateway: Gateway) -> None:
+    """The refusal names what the job may cost and what there is, as decimal strings."""
+    poor = make_customer(gateway, "0.0001")
+    make_lot(gateway, poor, ends_in_s=-1)
+    make_lot(gateway, poor, instrument="text-max")
+    job_id = make_job(gateway, poor, on_empty=OnEmpty.FAIL)
+    start(gateway, [job_id], WORKER)
+    assert _message(gateway, poor, job_id) == (
+        "This job may cost up to $0.0002545, and the balance has $0.0001 available for it;"
+        " deposit funds, then send it again."
+    )
+
+
+def test_what_others_of_the_group_took_is_not_available(gateway: Gateway) -> None:
+    """Of two jobs that start together the second hears of what the first one left."""
+    poor = make_customer(gateway, "0.0003")
+    ids = [make_job(gateway, poor, on_empty=OnEmpty.FAIL) for _ in range(2)]
+    starts = start(gateway, ids, WORKER)
+    (refused,) = starts.ended
+    assert [job.id for job in starts.started] == [i for i in ids if i != refused]
+    assert "the balance has $0.0000455 available" in _message(gateway, poor, refused)
+
+
+def test_a_job_whose_body_is_gone_takes_nothing_from_the_others(gateway: Gateway) -> None:
+    """Money for one is money for the one that can be called for."""
+    poor = make_customer(gateway, HOLD)
+    gone, good = (make_job(gateway, poor, on_empty=OnEmpty.FAIL) for _ in range(2))
+    change(gateway, "DELETE FROM job_payloads WHERE job_id = :id", id=gone)
+    starts = start(gateway, [gone, good], WORKER)
+    assert [job.id for job in starts.started] == [good]
+    assert starts.ended == (gone,)
 
 
 def test_a_queued_job_waits(gateway: Gateway, poor: Customer) -> None:
@@ -187,3 +221,10 @@ def test_a_job_in_its_second_attempt_needs_no_new_balance(
     settle_one(gateway, start_one(gateway, job_id), failure())
     assert start_one(open_another(), job_id).attempt == 2
     assert money(gateway, exact) == (HOLD_NANOS, 0)
+
+
+def _message(gateway: Gateway, customer: Customer, job_id: str) -> str:
+    """What a failed job's error says."""
+    error = read_job(gateway, customer, job_id).error
+    assert error is not None
+    return error.message

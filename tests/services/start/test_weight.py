@@ -9,9 +9,9 @@ from app.domain.job import Lane
 from app.gateway import Gateway
 from app.services import fund
 from app.services.start import start
-from app.store import claims
-from app.store.claims import CLAIM_BYTES_MAX, Claimed
 from app.store.engine import transaction
+from app.store.starting import claims
+from app.store.starting.claims import CLAIM_BYTES_MAX, Claimed
 from tests.factories import (
     WORKER,
     Customer,

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -181,10 +180,9 @@ def test_another_account_sees_nothing(gateway: Gateway, owner: Customer) -> None
 
 
 @pytest.fixture
-def hasty(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Heartbeats ten times a second."""
     monkeypatch.setattr(streams, "HEARTBEAT_S", 0.1)
-    return
 
 
 @pytest.mark.usefixtures("hasty")

@@ -47,12 +47,15 @@ def only_job(api: Api) -> str:
 
 
 def test_a_waiting_caller_without_money_gets_402(poor: Api, carry: Callable[..., None]) -> None:
-    """An empty balance is told at once, as final, in both envelopes."""
+    """An empty balance is told at once, as final, in both envelopes and as the job's error."""
     carry(poor)
     answered = poor.chat()
     assert_final(answered, 402, errors.InsufficientBalance)
     assert answered.json["error"]["type"] == "insufficient_quota"
-    assert answered.json["errors"]["detail"] == errors.InsufficientBalance.__doc__
+    assert answered.json["errors"]["detail"] == answered.json["error"]["message"]
+    assert "the balance has $0.00 available" in answered.json["error"]["message"]
+    (job,) = poor.jobs()
+    assert job["error"]["message"] == answered.json["error"]["message"]
 
 
 def test_an_asynchronous_job_waits_for_money(poor: Api, carry: Callable[..., None]) -> None:

@@ -1,6 +1,7 @@
 """A script that calls a real upstream through the real adapter."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import aiohttp
 
@@ -30,7 +31,7 @@ def calling(base_url: str) -> Script:
 
     async def call(job: Started) -> Answer | Failure:
         async with aiohttp.ClientSession() as session:
-            return await OpenAI(entry, None, session).complete(
+            return await OpenAI(entry, None, session, lambda: datetime.now(UTC)).complete(
                 Call(
                     job_id=job.id,
                     attempt=job.attempt,

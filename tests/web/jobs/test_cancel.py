@@ -5,20 +5,11 @@ from collections.abc import Callable
 import pytest
 
 from app.domain.attempt import Interrupted
-from app.store.engine import statement
-from app.store.tables import jobs
 from tests.factories import failure, settle_one, start_one
 from tests.web.api import JOBS, MOMENT, Api, assert_marked
 from tests.web.carrier import Gate
 from tests.web.carrier import carry as carry_once
 from tests.web.polling import eventually
-
-
-def is_asked_to_end(api: Api, job_id: str) -> bool:
-    """True when a job's worker is told to let go."""
-    with statement(api.gateway.engine) as conn:
-        query = jobs.select().where(jobs.c.id == job_id)
-        return conn.execute(query).one().cancel_requested_at is not None
 
 
 def hold_and_wait(api: Api, job_id: str) -> None:
@@ -73,10 +64,10 @@ def test_a_running_job_is_asked_to_end(api: Api, carry: Callable[..., None]) -> 
     carry(api, gate)
     job_id = api.later()
     gate.begun()
-    assert not is_asked_to_end(api, job_id)
+    assert api.job(job_id)["cancel_requested_at"] is None
     answered = api.cancel(job_id)
     assert (answered.status_code, answered.json["status"]) == (200, "running")
-    assert is_asked_to_end(api, job_id)
+    assert MOMENT.fullmatch(answered.json["cancel_requested_at"])
     gate.open()
     assert api.job(job_id, wait_s=20)["status"] == "cancelled"
     assert api.balance()["held"] == "0.00"

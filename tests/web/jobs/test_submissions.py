@@ -12,8 +12,8 @@ from tests.web.api import CHAT, JOBS, MOMENT, Api, assert_marked, assert_refused
 
 FIELDS = {
     *["id", "object", "status", "reason", "endpoint", "instrument", "custom_id", "metadata"],
-    *["created_at", "started_at", "finished_at", "deadline_at", "attempts", "usage", "cost"],
-    *["response", "error", "urls"],
+    *["created_at", "started_at", "finished_at", "deadline_at", "cancel_requested_at"],
+    *["attempts", "usage", "cost", "response", "error", "urls"],
 }
 
 
@@ -54,12 +54,17 @@ def test_a_job_object_has_the_contracts_fields(api: Api) -> None:
         "started_at": None,
         "finished_at": None,
         "deadline_at": None,
+        "cancel_requested_at": None,
         "attempts": 0,
         "usage": None,
         "cost": None,
         "response": None,
         "error": None,
-        "urls": {"self": f"{JOBS}/{job['id']}", "cancel": f"{JOBS}/{job['id']}/cancel"},
+        "urls": {
+            "self": f"{JOBS}/{job['id']}",
+            "cancel": f"{JOBS}/{job['id']}/cancel",
+            "stream": f"{JOBS}/{job['id']}/stream",
+        },
     }
     assert MOMENT.fullmatch(job["created_at"])
     assert MOMENT.fullmatch(job["deadline_at"])
@@ -132,6 +137,18 @@ def test_faults_of_every_kind_are_told_together(api: Api) -> None:
     assert_refused(answered, 400, InvalidRequest)
     assert [fault["index"] for fault in answered.json["error"]["faults"]] == [0, 2, 3, 4, 5]
     assert api.jobs() == []
+
+
+def test_a_fault_around_the_body_hides_none_within(api: Api) -> None:
+    """A job that is wrong in both places is told both, and so is the same job sent alone."""
+    bad = {"endpoint": CHAT, "body": chat_body() | {"temperature": "hot"}, "deadline_s": "soon"}
+    for sent in ({"jobs": [bad]}, bad):
+        answered = api.post(JOBS, sent)
+        told = [(fault["where"], fault["what"]) for fault in answered.json["error"]["faults"]]
+        assert told == [
+            ("deadline_s", "must be a whole number"),
+            ("temperature", "must be a number"),
+        ]
 
 
 def test_faults_of_range_alone_are_a_422(api: Api) -> None:

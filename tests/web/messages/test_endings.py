@@ -24,11 +24,12 @@ from tests.web.database import away
 
 
 def test_an_empty_balance_is_a_billing_error(poor: Api, carry: Callable[..., None]) -> None:
-    """402, final, in that vendor's words."""
+    """402, final, in that vendor's words, with both amounts."""
     carry(poor)
     answered = poor.message()
     assert_refused_as_anthropic(answered, 402, errors.InsufficientBalance, "billing_error")
     assert answered.headers["x-should-retry"] == "false"
+    assert "the balance has $0.00 available" in answered.json["error"]["message"]
 
 
 def test_a_provider_that_never_answers_is_a_529(api: Api, carry: Callable[..., None]) -> None:

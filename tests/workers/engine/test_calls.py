@@ -4,10 +4,13 @@ import threading
 import time
 from dataclasses import replace
 
+import pytest
+
 from app.domain.attempt import Answer, Failure
 from app.gateway import Gateway
 from tests.simulator.running import Simulator, eventually
 from tests.workers.engine.desk import HANG, Desk, make_started, with_concurrency
+from workers.engine import Engine
 
 
 def test_a_call_brings_the_providers_answer(desk: Desk, simulator: Simulator) -> None:
@@ -91,3 +94,11 @@ def test_launching_nothing_does_nothing(desk: Desk) -> None:
     desk.engine.launch([])
     assert desk.engine.in_flight() == []
     assert desk.finished == []
+
+
+def test_an_engine_that_cannot_begin_says_why(gateway: Gateway) -> None:
+    """What keeps it from opening its connections is raised where it is opened; nobody hangs."""
+    settings = gateway.settings.model_copy(update={"redis_url": "telnet://nowhere"})
+    engine = Engine(replace(gateway, settings=settings), lambda _: None)
+    with pytest.raises(ValueError, match="scheme"):
+        engine.open()

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Final
 
 from app.cli.client.answers import JobSeen
+from app.cli.running.kept.refusals import Refusals
 from app.cli.running.records import LineFault
 from app.domain.job import JobState
 from app.domain.money import parse_dollars
 
 REFUSED: Final = "refused"
 """The status of a line that the gateway does not take: it never became a job, and cost nothing."""
-REFUSALS_KEPT: Final = 100
-"""Refused lines that are told one by one; the others are counted."""
 
 _NOWHERE: Final = -1
 _OF_JOB: Final = ("status", "response", "error", "usage", "cost")
@@ -36,8 +35,8 @@ class Results:
         """Lines that have a result; the failed and the refused ones are among them."""
         self.failed = 0
         self.refused = 0
-        self.refusals: list[LineFault] = []
-        """Why lines were refused, as many as are kept."""
+        self.refusals = Refusals()
+        """Which lines were refused since this process began, and why."""
         self.cost_nanos = 0
         self.failures: Counter[str] = Counter()
         """How often each error code ended a line."""
@@ -67,8 +66,7 @@ class Results:
         error = {"code": code, "message": fault.what}
         told = dict.fromkeys(_OF_JOB) | {"status": REFUSED, "error": error}
         self._keep({"index": index, "custom_id": custom_id, "job_id": None} | told)
-        if len(self.refusals) < REFUSALS_KEPT:
-            self.refusals.append(fault)
+        self.refusals.add(fault)
 
     def flush(self) -> None:
         """Hand what was added to the operating system."""
