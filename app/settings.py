@@ -43,6 +43,12 @@ def _redis_url(text: str) -> str:
     raise ValueError(f"must begin with {', '.join(REDIS_SCHEMES)}, as redis://host:6379/0")
 
 
+def _funding_url(text: str) -> str:
+    if not text or text.startswith(("http://", "https://")):
+        return text
+    raise ValueError("must begin with https:// or http://, as https://payments.example.com")
+
+
 class Settings(BaseSettings):
     """What an operator may set; each field is the variable `BUSBAR_` + its name in capitals."""
 
@@ -71,6 +77,9 @@ class Settings(BaseSettings):
     deadline_s: int = Field(default=86_400, ge=1, le=604_800)
     """How long a job may take, waits included, unless its request says otherwise."""
 
+    lot_expires_s: float | None = Field(default=None, gt=0)
+    """How long a credit lasts that is given without an expiry of its own. Unset: for ever."""
+
     slots: int = Field(default=600, ge=1, le=20_000)
     """Provider calls one worker process holds at once."""
     interactive_share: float = Field(default=0.25, ge=0, le=1)
@@ -88,6 +97,18 @@ class Settings(BaseSettings):
     payload_days: float = Field(default=30, gt=0)
     """How long request and result bodies are kept after the job was made."""
 
+    funding_url: Annotated[str, AfterValidator(_funding_url)] = ""
+    """Where credit is bought for accounts that replenish themselves. Empty: nowhere."""
+    funding_secret: SecretStr | None = None
+    """Signs every call to `funding_url`."""
+    funding_timeout_s: float = Field(default=20, gt=0, le=120)
+    """How long one call to `funding_url` may take before its outcome counts as unknown."""
+    replenish_cooldown_s: float = Field(default=60, ge=0)
+    """The least time between two purchases of one account."""
+    balance_wait_s: float = Field(default=900, gt=0)
+    """How long a single job waits for its balance before it fails; batch lines wait until their
+    deadline."""
+
     pool_size: int = Field(default=8, ge=2, le=100)
     """Database connections per process."""
     metrics_port: int = Field(default=0, ge=0, le=65535)
@@ -104,6 +125,10 @@ class Settings(BaseSettings):
             raise ValueError("BUSBAR_NUDGE_STALE_S must be at least a millisecond")
         if self.slots * (1 - self.interactive_share) < 1:
             raise ValueError("BUSBAR_INTERACTIVE_SHARE leaves no slot for batch lines")
+        if self.funding_url and self.funding_secret is None:
+            raise ValueError(
+                "BUSBAR_FUNDING_URL needs BUSBAR_FUNDING_SECRET, which signs the calls"
+            )
         return self
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import text
 from app import embedded
 from app.gateway import Gateway, open_gateway
 from app.services import accounts, fund, read
+from app.services.accounts import Caller
 from app.settings import Settings
 from bench import cost, scratch
 from bench.children import POLL_S, Child, running, until
@@ -101,7 +102,7 @@ class Stand:
         self._servers = servers
         self._simulator = simulator
         self._children: list[Child] = []
-        self._gateway = gateway
+        self.gateway = gateway
         self._environment = environment
         self._undo = undo
         self.commit_ms = self._commit_ms()
@@ -132,9 +133,12 @@ class Stand:
 
     def account(self, name: str) -> str:
         """Make an account with money, and return a key of it."""
-        account_id = accounts.create_account(self._gateway, name)
-        fund.deposit(self._gateway, account_id, DEPOSIT_NANOS, reference=None)
-        return accounts.create_key(self._gateway, account_id, "bench").key
+        return self._account(name)[1].key
+
+    def caller(self, name: str) -> Caller:
+        """Make an account with money, and return who calls with a key of it."""
+        account_id, key = self._account(name)
+        return Caller(account_id=account_id, key_id=key.id)
 
     def post(self, path: str, key: str, body: bytes, *, status: int) -> bytes:
         """Post to the submitter. Raises RowFailed for an answer with another status."""
@@ -147,7 +151,7 @@ class Stand:
 
     def ask(self, sql: str) -> Any:
         """Return the one row a query gives."""
-        with self._gateway.engine.connect() as conn:
+        with self.gateway.engine.connect() as conn:
             return conn.execute(text(sql)).one()
 
     def until(
@@ -181,7 +185,7 @@ class Stand:
         """
         for child in (self._simulator, *self._children):
             child.check()
-        findings = read.examine(self._gateway)
+        findings = read.examine(self.gateway)
         if findings:
             some = "; ".join(
                 f"{found.check}: {found.subject} {found.detail}"
@@ -189,6 +193,11 @@ class Stand:
             )
             raise RowFailed(f"the doctor found {len(findings)} wrong: {some}")
         return cost.peak_mb(self._roots())
+
+    def _account(self, name: str) -> tuple[str, accounts.NewKey]:
+        account_id = accounts.create_account(self.gateway, name)
+        fund.deposit(self.gateway, account_id, DEPOSIT_NANOS, reference=None)
+        return account_id, accounts.create_key(self.gateway, account_id, "bench")
 
     def _roots(self) -> dict[str, int]:
         return {child.name: child.pid for child in self._children}
@@ -204,7 +213,7 @@ class Stand:
         times = []
         for _ in range(COMMITS):
             began = time.perf_counter()
-            with self._gateway.engine.begin() as conn:
+            with self.gateway.engine.begin() as conn:
                 conn.execute(text("SELECT pg_logical_emit_message(true, 'bench', '')"))
             times.append(time.perf_counter() - began)
         return statistics.median(times) * 1e3

@@ -37,7 +37,9 @@ MAY_IMPORT: Final[Mapping[str, set[str]]] = {
     "app.services": {
         *("app.domain", "app.wire", "app.store", "app.gateway", "app.broker", "app.catalog"),
         *("app.streams", "app.limiter", "app.translate", "prometheus_client", "sqlalchemy.exc"),
+        "app.funding",
     },
+    "app.funding": {"app.domain", "requests"},
     "app.web": {
         *("app.services", "app.wire", "app.domain", "app.gateway"),
         *("falcon", "prometheus_client"),
@@ -71,6 +73,9 @@ MAY_IMPORT: Final[Mapping[str, set[str]]] = {
 MONEY_FILES: Final = [
     *("app/domain/money.py", "app/domain/pricing.py", "app/domain/hold.py", "app/domain/lots.py"),
     *("app/store/money.py", "app/store/settlements.py"),
+    *("app/domain/replenishing/policy.py", "app/domain/replenishing/purchase.py"),
+    *("app/store/replenishing/policies.py", "app/store/replenishing/purchases.py"),
+    "app/store/replenishing/standings.py",
 ]
 SETTINGS: Final = "app/settings.py"
 

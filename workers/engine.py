@@ -199,8 +199,10 @@ class Engine:
         """Make a call whose frames go out as they come; once some went, no other may follow."""
         if call.attempt > 1 and await self._streams.has_begun(call.job_id):
             return replace(_failure("stream_interrupted", "Its worker was lost."), begun=True)
+        began = self._loop.time()
         outcome = await self._providers[provider].stream(call, live)
         if isinstance(outcome, Answer):
+            outcome = _timed(outcome, live, began, self._loop.time())
             await live.end()
         elif live.sent:
             return replace(outcome, begun=True)
@@ -232,6 +234,11 @@ def _call_of(job: Started, *, created: int, timeout_s: float) -> Call:
         output_tokens_max=job.output_tokens_max,
         timeout_s=timeout_s,
     )
+
+
+def _timed(answer: Answer, live: LiveStream, began: float, ended: float) -> Answer:
+    first = None if live.first_at is None else round(1_000 * (live.first_at - began))
+    return replace(answer, first_token_ms=first, call_ms=round(1_000 * (ended - began)))
 
 
 def _failure(symbol: str, message: str) -> Failure:

@@ -12,9 +12,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.domain.job import Lane
 from app.gateway import Gateway
 from app.services.keeping import lease
+from app.services.keeping.closing import Closer
 from app.services.keeping.dispatch import dispatch
 from app.services.keeping.lead import Leadership
+from app.services.keeping.reconcile import Reconciler
 from app.services.keeping.sweep import sweep
+from app.services.replenish.buyer import open_buyer
 from workers.engine import Engine
 from workers.intake import Intake
 from workers.slots import Slots
@@ -57,6 +60,8 @@ class Keeper:
         self._heartbeat = _Heartbeat(heartbeat_file)
         self._leadership = Leadership(gateway)
         self._leads = False
+        self._buyer = open_buyer(gateway)
+        self._closer, self._reconciler = Closer(gateway), Reconciler(gateway)
         self._beat = _Every(gateway.settings.lease_s / BEATS_PER_LEASE)
         self._look, self._sweep = _Every(LOOK_S), _Every(SWEEP_S)
         self._stopping = threading.Event()
@@ -75,6 +80,8 @@ class Keeper:
         """End the thread."""
         self._stopping.set()
         self._thread.join()
+        self._buyer.close()
+        self._reconciler.close()
 
     def _run(self) -> None:
         tick_s = IDLE_TICK_S
@@ -145,9 +152,21 @@ class Keeper:
             self._leads = self._leadership.held()
             if self._leads:
                 sweep(self._gateway)
+                self._buyer.tend()
+                self._keep_book()
                 self._heartbeat.show()
             self._sweep.done()
         return dispatch(self._gateway) if self._leads else 0
+
+    def _keep_book(self) -> None:
+        """Close days and check the book; neither may keep jobs from going on."""
+        try:
+            self._closer.tick()
+            self._reconciler.tick()
+        except SQLAlchemyError as error:
+            log.warning("keeper.book_waits error=%s", type(error).__name__)
+        except Exception:
+            log.exception("keeper.book_waits")
 
 
 class _Every:

@@ -32,7 +32,17 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "migrate": ("app.cli.migrate", "Bring the database schema up to date."),
     "accounts": ("app.cli.accounts", "Create, list and show accounts."),
     "keys": ("app.cli.keys", "Create, list, limit and revoke API keys."),
-    "deposit": ("app.cli.deposit", "Credit an account."),
+    "deposit": ("app.cli.money.deposit", "Credit an account."),
+    "grant": ("app.cli.money.grant", "Give an account credit that nobody paid for."),
+    "refund": ("app.cli.money.refund", "Give back what a job cost."),
+    "adjust": ("app.cli.money.adjust", "Put a balance right, with a reason."),
+    "replenish": (
+        "app.cli.money.replenish",
+        "Let an account buy credit by itself, within a monthly cap.",
+    ),
+    "caps": ("app.cli.money.caps", "Cap what an account or a key may spend."),
+    "prices": ("app.cli.money.prices", "Show the catalog's prices, and what is odd about them."),
+    "audit": ("app.cli.money.audit", "Show what operators did."),
     "doctor": (
         "app.cli.doctor",
         "Check the book: every job settled once, every nano accounted for.",

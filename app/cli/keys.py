@@ -9,6 +9,7 @@ import typer
 from app.cli import connect
 from app.cli.connect import State
 from app.cli.terminal import failing, showing
+from app.cli.terminal.acting import actor
 from app.cli.terminal.showing import Json
 from app.domain.limits.limit import LIMIT_MAX, Limits
 from app.services import accounts
@@ -50,7 +51,7 @@ def create(
     limits = Limits(**_changes(requests_per_minute, tokens_per_minute, concurrent_calls))
     with connect.gateway("cli", state) as gateway:
         found = accounts.find_account(gateway, account)
-        new = accounts.create_key(gateway, found.id, name, limits=limits)
+        new = accounts.create_key(gateway, found.id, name, limits=limits, actor=actor())
         showing.one({"id": new.id, "key": new.key, "account": found.id}, wanted=json)
 
 
@@ -98,7 +99,7 @@ def limit(
         names = ", ".join(_option(field.name) for field in fields(Limits))
         failing.fail(f"nothing to change; name at least one of {names}", failing.USAGE)
     with connect.gateway("cli", state) as gateway:
-        limits = accounts.limit_key(gateway, key, changes)
+        limits = accounts.limit_key(gateway, key, changes, actor=actor())
         showing.one({"id": key, **asdict(limits)}, wanted=json)
 
 
@@ -110,7 +111,7 @@ def revoke(
 ) -> None:
     """Revoke a key for good; it stops working within 30 seconds."""
     with connect.gateway("cli", state) as gateway:
-        accounts.revoke_key(gateway, key)
+        accounts.revoke_key(gateway, key, actor=actor())
         showing.one({"id": key, "revoked": True}, wanted=json)
 
 

@@ -16,6 +16,16 @@ class AttemptState(StrEnum):
     LOST = "lost"
 
 
+class Flag(StrEnum):
+    """What is remembered of an answer that was not quite as it should be."""
+
+    MISSING = "missing"
+    CLAMPED = "clamped"
+    EMPTY = "empty"
+    PARTIAL = "partial"
+    OUT_OF_SPEC = "out_of_spec"
+
+
 class FailureKind(StrEnum):
     """What a failed call means, decided by status code or exception type, never by its text."""
 
@@ -27,12 +37,17 @@ class FailureKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A provider's good answer. Usage is None when the provider did not report any."""
+    """A provider's good answer. Usage is None when the provider did not report any.
+
+    `first_token_ms` is when the first frame of a stream came, `call_ms` how long the call took.
+    """
 
     status_code: int
     body: bytes
     usage: Usage | None
     flags: tuple[str, ...] = ()
+    first_token_ms: int | None = None
+    call_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -97,6 +97,30 @@ class InsufficientBalance(BusbarError):
     code = "insufficient_balance"
 
 
+class RequestExceedsLimit(BusbarError):
+    """The request may cost more than it, its key or its account may ever spend at once."""
+
+    code = "request_exceeds_limit"
+
+
+class CapReached(BusbarError):
+    """A cap on spending is reached; raise it, or send the request again when it resets."""
+
+    code = "cap_reached"
+
+
+class BalanceReplenishing(BusbarError):
+    """The balance is being replenished; send the request again in a moment."""
+
+    code = "balance_replenishing"
+
+
+class HoldsExhausted(BusbarError):
+    """Other calls hold what this job needs until they end; send it again in a moment."""
+
+    code = "holds_exhausted"
+
+
 class RateLimited(BusbarError):
     """Too many requests, tokens or concurrent calls for this API key; try again a little later."""
 

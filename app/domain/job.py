@@ -70,7 +70,7 @@ class NewJob:
 
     `stream`: the answer is wanted event by event. `stored`: the client asked to keep it for the
     stored completions. `betas`: the `anthropic-beta` header, which goes on to a provider of that
-    protocol.
+    protocol. `max_cost_nanos`: the most its client lets it cost.
     """
 
     id: str
@@ -90,6 +90,7 @@ class NewJob:
     stream: bool = False
     stored: bool = False
     betas: str | None = None
+    max_cost_nanos: int | None = None
 
 
 def written(new: NewJob, at: datetime) -> "Job":
@@ -119,7 +120,10 @@ class JobError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A job as its row tells it. `response` is the answer's body where one is kept."""
+    """A job as its row tells it. `response` is the answer's body where one is kept.
+
+    `retry_after_s`: when the caller of a job that could not be paid may come back.
+    """
 
     id: str
     account_id: str
@@ -142,6 +146,7 @@ class Job:
     error: JobError | None = None
     response: bytes | None = None
     stream: bool = False
+    retry_after_s: float | None = None
 
     @property
     def is_final(self) -> bool:

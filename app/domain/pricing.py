@@ -37,6 +37,22 @@ def cost(usage: Usage, price: Price) -> int:
     return -(-parts // TOKENS_PER_PRICE)
 
 
+def uncovered(usage: Usage, tokens: int) -> Usage:
+    """Return what is left of a usage when the first `tokens`, input first, are paid otherwise."""
+    input_tokens = max(0, usage.input_tokens - tokens)
+    paid = tokens - (usage.input_tokens - input_tokens)
+    output_tokens = max(0, usage.output_tokens - paid)
+    return Usage(input_tokens=input_tokens, output_tokens=output_tokens)
+
+
+def calibrated(input_tokens_max: int, ratio_ppm: int) -> int:
+    """Return the bound of a prompt's tokens lowered by what its instrument's prompts really have.
+
+    `ratio_ppm`: millionths of the bound that all but one prompt of a thousand stay under.
+    """
+    return max(1, -(-input_tokens_max * ratio_ppm // 1_000_000))
+
+
 def hold_amount(input_tokens_max: int, output_tokens_max: int, price: Price) -> int:
     """Return what a job may cost at most, in nano-dollars."""
     return cost(Usage(input_tokens=input_tokens_max, output_tokens=output_tokens_max), price)

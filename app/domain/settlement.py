@@ -2,10 +2,22 @@
 
 from dataclasses import dataclass
 
-from app.domain.attempt import AttemptState
-from app.domain.hold import Capture, HoldState
+from app.domain.attempt import AttemptState, Flag
+from app.domain.hold import Capture, Hold, HoldState, Kind
 from app.domain.job import JobState
 from app.domain.pricing import Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """What an answer used, and the hold it is paid from, where only the locked lots tell how.
+
+    `usage` is None where all of the hold is due.
+    """
+
+    hold: Hold
+    usage: Usage | None
+    instrument: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,7 +25,9 @@ class Settlement:
     """What becomes of one attempt and its job. `captures` close the hold of a final state.
 
     `counted` is False for a call that was given back unused; `retry_ms` is when a job that is not
-    final runs again.
+    final runs again. `attempt_cost_nanos` is what the provider is thought to charge, whoever pays.
+    Where `due` is given, captures and cost are still to be worked out; `caps` are those in whose
+    windows its hold is reserved.
     """
 
     job_id: str
@@ -34,3 +48,21 @@ class Settlement:
     captures: tuple[Capture, ...] = ()
     transfer_ids: tuple[str, ...] = ()
     result: bytes | None = None
+    attempt_cost_nanos: int | None = None
+    flag: Flag | None = None
+    first_token_ms: int | None = None
+    due: Due | None = None
+    caps: tuple[str, ...] = ()
+
+    @property
+    def captured_nanos(self) -> int:
+        """What its hold pays."""
+        return self._paid(Kind.CAPTURE)
+
+    @property
+    def overrun_nanos(self) -> int:
+        """What further lots pay."""
+        return self._paid(Kind.OVERRUN)
+
+    def _paid(self, kind: Kind) -> int:
+        return sum(each.captured_nanos for each in self.captures if each.kind is kind)

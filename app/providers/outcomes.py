@@ -8,6 +8,7 @@ from typing import Any
 
 from app.domain.attempt import Answer, Failure, FailureKind
 from app.domain.pricing import Usage
+from app.domain.settling.worth import is_empty
 from app.providers.base import ERROR_CHARACTERS_MAX, kind_of, retry_after_s
 
 
@@ -28,7 +29,8 @@ def encoded(
         raw = json.dumps(body, separators=(",", ":"), allow_nan=False).encode()
     except (ValueError, RecursionError):
         return garbage("The provider's answer holds what JSON cannot say.")
-    return Answer(status_code=HTTPStatus.OK, body=raw, usage=usage, flags=flags)
+    told = (*flags, "empty") if is_empty(body) else flags
+    return Answer(status_code=HTTPStatus.OK, body=raw, usage=usage, flags=told)
 
 
 def garbage(message: str) -> Failure:

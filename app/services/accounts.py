@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -16,6 +16,7 @@ from app.services.outage import as_unavailable
 from app.store import accounts
 from app.store.accounts import Account, Key
 from app.store.engine import statement, transaction
+from app.store.records import audit
 
 CACHE_S: Final = 30.0
 """How long a process believes a key without asking.
@@ -47,13 +48,25 @@ class NewKey:
     key: str
 
 
-def create_account(gateway: Gateway, name: str) -> str:
-    """Create an account and return its id. Raises AccountExists and OutOfRange."""
+def create_account(gateway: Gateway, name: str, *, actor: str | None = None) -> str:
+    """Create an account and return its id. Raises AccountExists and OutOfRange.
+
+    Here and below an `actor` is an operator, whose action goes into the audit with it.
+    """
     check_name(name)
     account_id = gateway.new_id("acct")
     with transaction(gateway.engine) as conn:
         if not accounts.add_account(conn, account_id, name):
             raise AccountExists(f"An account named {name!r} exists already.", param="name")
+        if actor is not None:
+            audit.write(
+                conn,
+                gateway.new_id("aud"),
+                actor=actor,
+                action="accounts create",
+                account_id=account_id,
+                details={"name": name},
+            )
     return account_id
 
 
@@ -90,7 +103,12 @@ def list_accounts(gateway: Gateway) -> Sequence[Account]:
 
 
 def create_key(
-    gateway: Gateway, account_id: str, name: str, *, limits: Limits = NO_LIMITS
+    gateway: Gateway,
+    account_id: str,
+    name: str,
+    *,
+    limits: Limits = NO_LIMITS,
+    actor: str | None = None,
 ) -> NewKey:
     """Create a key for an account; this is the one time it can be read. Raises OutOfRange."""
     check_name(name)
@@ -106,6 +124,16 @@ def create_key(
             hint=apikey.hint(key),
             limits=limits,
         )
+        if actor is not None:
+            told = {"key": key_id, "name": name, **_told(asdict(limits))}
+            audit.write(
+                conn,
+                gateway.new_id("aud"),
+                actor=actor,
+                action="keys create",
+                account_id=account_id,
+                details=told,
+            )
     return NewKey(id=key_id, key=key)
 
 
@@ -115,7 +143,13 @@ def list_keys(gateway: Gateway, account_id: str | None) -> Sequence[Key]:
         return accounts.list_keys(conn, account_id)
 
 
-def limit_key(gateway: Gateway, key_id: str, changes: Mapping[str, int | None]) -> Limits:
+def limit_key(
+    gateway: Gateway,
+    key_id: str,
+    changes: Mapping[str, int | None],
+    *,
+    actor: str | None = None,
+) -> Limits:
     """Set some of a key's own limits and return them all; submitters know within CACHE_S.
 
     `changes` has names of Limits; None takes a limit away, so that the catalog's holds again.
@@ -123,16 +157,36 @@ def limit_key(gateway: Gateway, key_id: str, changes: Mapping[str, int | None]) 
     """
     with transaction(gateway.engine) as conn:
         limits = accounts.set_limits(conn, key_id, changes)
+        if actor is not None and limits is not None:
+            owner = accounts.account_of(conn, key_id)
+            audit.write(
+                conn,
+                gateway.new_id("aud"),
+                actor=actor,
+                action="keys limit",
+                account_id=owner,
+                details={"key": key_id, **changes},
+            )
     if limits is None:
         raise _no_key(key_id)
     return limits
 
 
-def revoke_key(gateway: Gateway, key_id: str) -> None:
+def revoke_key(gateway: Gateway, key_id: str, *, actor: str | None = None) -> None:
     """Revoke a key; submitters stop believing it within CACHE_S. Raises NotFound."""
     with transaction(gateway.engine) as conn:
         if not accounts.revoke(conn, key_id):
             raise _no_key(key_id)
+        if actor is not None:
+            owner = accounts.account_of(conn, key_id)
+            audit.write(
+                conn,
+                gateway.new_id("aud"),
+                actor=actor,
+                action="keys revoke",
+                account_id=owner,
+                details={"key": key_id},
+            )
 
 
 def authenticator(gateway: Gateway) -> Callable[[str], Caller]:
@@ -166,6 +220,10 @@ def _look_up(gateway: Gateway, digest: bytes) -> Caller:
     if owner is None:
         raise InvalidKey
     return Caller(account_id=owner.account_id, key_id=owner.key_id, limits=owner.limits)
+
+
+def _told(limits: Mapping[str, int | None]) -> Mapping[str, int]:
+    return {name: limit for name, limit in limits.items() if limit is not None}
 
 
 def _no_key(key_id: str) -> NotFound:

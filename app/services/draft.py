@@ -4,9 +4,10 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from app.domain.errors import ModelNotFound, OutOfRange
+from app.domain.errors import InvalidRequest, ModelNotFound, OutOfRange
 from app.domain.instrument import Instrument
 from app.domain.job import Lane, NewJob, OnEmpty
+from app.domain.money import parse_dollars
 from app.domain.pricing import input_bound
 from app.gateway import Gateway
 from app.services.accounts import Caller
@@ -27,10 +28,12 @@ def draft(
     metadata: Mapping[str, str] | None = None,
     fingerprint: bytes | None = None,
     betas: str | None = None,
+    max_cost: str | None = None,
 ) -> NewJob:
     """Return the job a body of that surface asks for; `raw` is what goes to the provider.
 
-    Raises InvalidRequest or OutOfRange for the body, ModelNotFound for its instrument.
+    `max_cost` is the most it may cost, in dollars. Raises InvalidRequest or OutOfRange for the body
+    and the amount, ModelNotFound for its instrument.
     """
     asked = surface.read(body)
     instrument = gateway.catalog.instrument(asked.model)
@@ -56,12 +59,20 @@ def draft(
         stream=asked.stream,
         stored=asked.stored,
         betas=betas,
+        max_cost_nanos=None if max_cost is None else _nanos(max_cost),
     )
 
 
 def fingerprint(path: str, raw: bytes) -> bytes:
     """Return what tells whether two requests of one key are the same one."""
     return hashlib.sha256(path.encode() + b"\0" + raw).digest()
+
+
+def _nanos(max_cost: str) -> int:
+    try:
+        return parse_dollars(max_cost)
+    except ValueError as error:
+        raise InvalidRequest(f"max_cost: {error}", param="max_cost") from None
 
 
 def _output_tokens(asked: Asked, instrument: Instrument) -> int:

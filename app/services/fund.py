@@ -17,7 +17,9 @@ log = logging.getLogger("busbar.fund")
 def deposit(
     gateway: Gateway, account_id: str, amount_nanos: int, *, reference: str | None
 ) -> Deposited:
-    """Credit an account with a lot that never expires; the same reference credits it once.
+    """Credit an account with a lot; the same reference credits it once.
+
+    It lasts as long as the settings say.
 
     The credit is committed by itself: however many jobs wait for it, they cannot make it fail.
     Raises ReferenceReused when the reference was used for another amount.
@@ -32,6 +34,7 @@ def deposit(
                 account_id=account_id,
                 amount_nanos=amount_nanos,
                 reference=reference,
+                expires_s=gateway.settings.lot_expires_s,
             )
             if deposited.amount_nanos != amount_nanos:
                 raise ReferenceReused(f"Reference {reference!r} was used for another amount.")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from app.domain.job import Job, JobState
 from app.gateway import Gateway
@@ -13,11 +14,16 @@ from app.store.money import LotView
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Balance:
-    """What an account has, in nano-dollars: to spend, set aside, and spent so far."""
+    """What an account has, in nano-dollars: to spend, set aside, spent so far, and expired.
+
+    `next_expires_at` is when the next of its lots with something left will expire.
+    """
 
     available_nanos: int
     held_nanos: int
     spent_nanos: int
+    expired_nanos: int
+    next_expires_at: datetime | None
     lots: tuple[LotView, ...]
 
 
@@ -49,11 +55,14 @@ def balance(gateway: Gateway, account_id: str) -> Balance:
     """Return an account's balance. Expired lots count only where a hold still pins them."""
     with statement(gateway.engine) as conn:
         lots = money.lots_of(conn, account_id)
-        spent = money.spent_nanos(conn, account_id)
+        sums = money.sums_of(conn, account_id)
+    ends = [lot.expires_at for lot in lots if lot.expires_at is not None and _available(lot)]
     return Balance(
         available_nanos=sum(_available(lot) for lot in lots),
         held_nanos=sum(lot.held_nanos for lot in lots),
-        spent_nanos=spent,
+        spent_nanos=sums.spent_nanos,
+        expired_nanos=sums.expired_nanos,
+        next_expires_at=min(ends, default=None),
         lots=tuple(lots),
     )
 

@@ -17,14 +17,16 @@ from app.domain.errors import (
     ProviderUnavailable,
     StreamInterrupted,
 )
-from app.domain.hold import Capture, HoldState, capture
+from app.domain.hold import HoldState, capture
 from app.domain.job import FINAL, JobState, Lane, Reason
-from app.domain.pricing import Usage, cost
 from app.domain.settlement import Settlement
 from app.gateway import Gateway
+from app.services.settling.booking import billed, book
 from app.services.start import Started
 from app.store import money, queue, settlements
 from app.store.engine import again, statement, transaction
+from app.store.settling import locking
+from app.store.starting import windows
 
 MESSAGE_CHARACTERS_MAX: Final = 1_000
 
@@ -102,7 +104,11 @@ def _write(gateway: Gateway, group: Sequence[Settlement]) -> tuple[set[str], lis
     goes_on = any(s.state not in FINAL for s in group)
     alone = settlements.is_one_statement(group) and not goes_on
     with (statement if alone else transaction)(gateway.engine) as conn:
+        if any(s.due for s in group):
+            group = book(locking.lock(conn, group), gateway, group)
         settled = settlements.settle(conn, group)
+        capped = [s.job_id for s in group if s.caps and s.job_id in settled]
+        windows.move(conn, capped)
         cancelled = queue.end_cancelled(conn, sorted(settled)) if goes_on else []
         money.release(conn, cancelled)
     return settled, cancelled
@@ -118,30 +124,16 @@ def _decide(gateway: Gateway, finished: Finished) -> Settlement:
 
 
 def _succeed(gateway: Gateway, job: Started, answer: Answer) -> Settlement:
-    spent = billed(answer.usage, job)
-    captures = capture(job.hold, spent)
-    return Settlement(
+    settlement = Settlement(
         job_id=job.id,
         attempt=job.attempt,
         state=JobState.SUCCEEDED,
         attempt_state=AttemptState.SUCCEEDED,
         attempt_status_code=answer.status_code,
         status_code=answer.status_code,
-        usage=answer.usage,
-        cost_nanos=spent,
-        hold_state=HoldState.CAPTURED,
-        captures=captures,
-        transfer_ids=_ids(gateway, captures),
         result=answer.body,
     )
-
-
-def billed(usage: Usage | None, job: Started) -> int:
-    """Return what an answer costs: never more than its hold.
-
-    Without a usable usage report the whole hold is captured: unknown is not zero.
-    """
-    return job.hold.nanos if usage is None else min(cost(usage, job.hold.price), job.hold.nanos)
+    return billed(gateway, settlement, job, answer)
 
 
 def _interrupt(job: Started, outcome: Interrupted) -> Settlement:
@@ -228,6 +220,7 @@ def _end(
         hold_state=HoldState.RELEASED,
         captures=captures,
         transfer_ids=("",) * len(captures),
+        caps=job.hold.caps,
         result=failure.body if failure else None,
     )
 
@@ -235,7 +228,3 @@ def _end(
 def _storable(text: str) -> str:
     """A provider's words without what Postgres text cannot hold: NUL, and half a surrogate pair."""
     return text.replace("\0", " ").encode("utf-8", "replace").decode("utf-8")
-
-
-def _ids(gateway: Gateway, captures: Sequence[Capture]) -> tuple[str, ...]:
-    return tuple(gateway.new_id("tr") for _ in captures)

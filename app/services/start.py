@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from app.domain import routing
@@ -10,13 +10,13 @@ from app.domain.errors import BusbarError, DeadlinePassed, InsufficientBalance, 
 from app.domain.hold import Hold
 from app.domain.instrument import Route
 from app.domain.job import JobState, Lane, OnEmpty, Reason
-from app.domain.lots import Lot, Part, draw, drawing_order, held
 from app.domain.money import format_dollars
-from app.domain.pricing import hold_amount
 from app.gateway import Gateway
+from app.services.replenish.outlook import Outlooks
+from app.services.starting.purse import Full, Purse, Short
 from app.store import money
 from app.store.engine import again, transaction
-from app.store.starting import claims, histories, starts
+from app.store.starting import claims, funds, histories, starts, windows
 from app.store.starting.claims import Claimed, Left
 from app.store.starting.histories import History
 from app.store.starting.starts import NewAttempt, Refusal
@@ -24,6 +24,13 @@ from app.store.starting.starts import NewAttempt, Refusal
 BALANCE_LOOK_S: Final = 3_600.0
 """How often a job that waits for its balance looks by itself. The keeper wakes it long before, as
 soon as its account can pay; this is for a price that fell."""
+
+CAP_FIRST_S: Final = 2.0
+CAP_HELD_MAX_S: Final = 300.0
+CAP_LOOK_S: Final = 3_600.0
+"""How long a job waits whose cap is reached: doubled each time while jobs under way hold a part of
+it, which may come back; else until the cap resets, but no longer than it may take until one notices
+that it was raised."""
 
 UNKNOWN_FIRST_S: Final = 2.0
 UNKNOWN_MAX_S: Final = 300.0
@@ -71,39 +78,45 @@ _NO_HISTORY: Final = History(hold=None, failed_routes=())
 
 def start(gateway: Gateway, job_ids: Sequence[str], worker_id: str) -> Starts:
     """Start those of `job_ids` that are due and free. Each hold is drawn before its call begins."""
-    came = again(lambda: _start(gateway, job_ids, worker_id))
+    came, outlooks = again(lambda: _start(gateway, job_ids, worker_id))
+    outlooks.ask()
     for lane in Lane:
         gateway.broker.nudge(lane, [job.id for job in came.left if job.lane is lane])
     return came
 
 
-def _start(gateway: Gateway, job_ids: Sequence[str], worker_id: str) -> Starts:
+def _start(gateway: Gateway, job_ids: Sequence[str], worker_id: str) -> tuple[Starts, Outlooks]:
     free = _free_instruments(gateway) if len(job_ids) > 1 else ()
     with transaction(gateway.engine) as conn:
         claimed, left = claims.claim(conn, job_ids, worker_id, gateway.settings.lease_s, free=free)
         tried = [job.id for job in claimed if job.attempt > 1]
         past = histories.of(conn, tried) if tried else {}
-        broke = sorted({j.account_id for j in claimed if past.get(j.id, _NO_HISTORY).hold is None})
-        purse = _Purse(starts.lock_lots(conn, broke) if broke else [])
-        started, refusals = _sort(gateway, claimed, past, purse)
-        starts.write(
-            conn,
-            [job.hold for job in started if past.get(job.id, _NO_HISTORY).hold is None],
-            [_attempt(job) for job in started],
-        )
+        broke = [job for job in claimed if past.get(job.id, _NO_HISTORY).hold is None]
+        locked = funds.lock(conn, broke)
+        outlooks = Outlooks(gateway, conn)
+        started, refusals = _sort(gateway, claimed, past, Purse(locked), outlooks)
+        new_holds = [job.hold for job in started if past.get(job.id, _NO_HISTORY).hold is None]
+        starts.write(conn, new_holds, [_attempt(job) for job in started])
+        windows.reserve(conn, new_holds, locked.windows)
         if refusals:
             starts.refuse(conn, refusals)
             money.release(conn, [r.job_id for r in refusals if r.state is not JobState.WAITING])
-    _tell_unknown(claimed, refusals)
+    _tell_unknown(gateway, claimed, refusals)
     ended = tuple(r.job_id for r in refusals if r.state is not JobState.WAITING)
-    return Starts(started=tuple(started), ended=ended, left=tuple(left))
+    return Starts(started=tuple(started), ended=ended, left=tuple(left)), outlooks
 
 
-def _tell_unknown(claimed: Sequence[Claimed], refusals: Sequence[Refusal]) -> None:
+def _tell_unknown(
+    gateway: Gateway, claimed: Sequence[Claimed], refusals: Sequence[Refusal]
+) -> None:
+    unknown = {
+        name for name in {j.instrument for j in claimed} if gateway.catalog.instrument(name) is None
+    }
     put_back = {r.job_id for r in refusals if r.reason is Reason.CAPACITY}
-    if put_back:
-        names = sorted({job.instrument for job in claimed if job.id in put_back})
-        log.warning("start.unknown_instruments jobs=%d names=%s", len(put_back), ",".join(names))
+    jobs = [job for job in claimed if job.id in put_back and job.instrument in unknown]
+    if jobs:
+        names = ",".join(sorted({job.instrument for job in jobs}))
+        log.warning("start.unknown_instruments jobs=%d names=%s", len(jobs), names)
 
 
 def _free_instruments(gateway: Gateway) -> list[str]:
@@ -115,12 +128,13 @@ def _sort(
     gateway: Gateway,
     claimed: Sequence[Claimed],
     histories: Mapping[str, History],
-    purse: "_Purse",
+    purse: Purse,
+    outlooks: Outlooks,
 ) -> tuple[list[Started], list[Refusal]]:
     started, refusals = [], []
     for job in claimed:
         history = histories.get(job.id, _NO_HISTORY)
-        outcome = _try(gateway, job, history, purse)
+        outcome = _try(gateway, job, history, purse, outlooks)
         if isinstance(outcome, Refusal):
             refusals.append(outcome)
         else:
@@ -128,7 +142,9 @@ def _sort(
     return started, refusals
 
 
-def _try(gateway: Gateway, job: Claimed, history: History, purse: "_Purse") -> Started | Refusal:
+def _try(
+    gateway: Gateway, job: Claimed, history: History, purse: Purse, outlooks: Outlooks
+) -> Started | Refusal:
     instrument = gateway.catalog.instrument(job.instrument)
     if job.left_s <= 0:
         return _end(job, JobState.EXPIRED, DeadlinePassed(), 504)
@@ -139,11 +155,10 @@ def _try(gateway: Gateway, job: Claimed, history: History, purse: "_Purse") -> S
         return _end(job, JobState.FAILED, gone, 404)
     hold = history.hold
     if hold is None:
-        nanos = hold_amount(job.input_tokens_max, job.output_tokens_max, instrument.price)
-        parts = purse.draw(job.account_id, job.instrument, nanos) if job.is_read else None
-        if parts is None:
-            return _empty(gateway, job, nanos, purse)
-        hold = Hold(job_id=job.id, account_id=job.account_id, price=instrument.price, parts=parts)
+        drawn = purse.hold(job, instrument)
+        if not isinstance(drawn, Hold):
+            return _refuse(gateway, job, drawn, outlooks)
+        hold = drawn
     assert job.request is not None  # what has a hold, or may have one, was read
     routes = gateway.catalog.routes[instrument.name]
     return Started(
@@ -165,17 +180,56 @@ def _try(gateway: Gateway, job: Claimed, history: History, purse: "_Purse") -> S
     )
 
 
-def _empty(gateway: Gateway, job: Claimed, nanos: int, purse: "_Purse") -> Refusal:
+def _refuse(
+    gateway: Gateway, job: Claimed, why: Short | Full | BusbarError, outlooks: Outlooks
+) -> Refusal:
+    if isinstance(why, BusbarError):
+        return _end(job, JobState.FAILED, why, 402)
+    if isinstance(why, Full):
+        return _capped(gateway, job, why)
     if job.on_empty is OnEmpty.FAIL:
-        # A body that was not read: nothing could be drawn when the job was claimed.
-        has = purse.available_nanos(job.account_id, job.instrument) if job.is_read else 0
-        return _end(job, JobState.FAILED, InsufficientBalance(_lack(nanos, has)), 402)
+        told = outlooks.tell(
+            job.account_id,
+            job.instrument,
+            needed_nanos=why.needed_nanos,
+            available_nanos=why.available_nanos,
+        )
+        end = _end(job, JobState.FAILED, told.error, told.status_code)
+        return replace(end, retry_s=told.retry_after_s)
+    return _wait(gateway, job, why, outlooks)
+
+
+def _wait(gateway: Gateway, job: Claimed, why: Short, outlooks: Outlooks) -> Refusal:
+    """Let a job wait for its balance: a single one as long as it has patience left."""
+    look_s = BALANCE_LOOK_S * (1 + _jitter(gateway))
+    if job.lane is Lane.INTERACTIVE:
+        left_s = gateway.settings.balance_wait_s - job.short_s
+        if left_s <= 0:
+            lack = InsufficientBalance(_lack(why.needed_nanos, why.available_nanos))
+            return _end(job, JobState.FAILED, lack, 402)
+        look_s = min(look_s, left_s)
+    outlooks.wait(job.account_id)
     return Refusal(
         job_id=job.id,
         state=JobState.WAITING,
         reason=Reason.BALANCE,
-        retry_s=BALANCE_LOOK_S * (1 + _jitter(gateway)),
-        needed_nanos=nanos,
+        retry_s=look_s,
+        needed_nanos=why.needed_nanos,
+    )
+
+
+def _capped(gateway: Gateway, job: Claimed, why: Full) -> Refusal:
+    if job.on_empty is OnEmpty.FAIL:
+        return _end(job, JobState.FAILED, why.error, 402)
+    left_s = (why.window.resets_at - gateway.now()).total_seconds()
+    delay_s = min(max(left_s, CAP_FIRST_S), CAP_LOOK_S)
+    if why.window.held_nanos:
+        delay_s = min(delay_s, _doubled(CAP_FIRST_S, CAP_HELD_MAX_S, job.attempt))
+    return Refusal(
+        job_id=job.id,
+        state=JobState.WAITING,
+        reason=Reason.CAPACITY,
+        retry_s=delay_s * (1 + _jitter(gateway)),
     )
 
 
@@ -189,7 +243,7 @@ def _lack(needed_nanos: int, available_nanos: int) -> str:
 
 def _put_back(gateway: Gateway, job: Claimed) -> Refusal:
     """Leave a job to workers that know its instrument; its deadline ends it if there are none."""
-    delay_s = min(UNKNOWN_MAX_S, UNKNOWN_FIRST_S * float(1 << min(job.attempt - 1, 16)))
+    delay_s = _doubled(UNKNOWN_FIRST_S, UNKNOWN_MAX_S, job.attempt)
     return Refusal(
         job_id=job.id,
         state=JobState.WAITING,
@@ -209,6 +263,10 @@ def _end(job: Claimed, state: JobState, error: BusbarError, status: int) -> Refu
     )
 
 
+def _doubled(first_s: float, max_s: float, attempt: int) -> float:
+    return min(max_s, first_s * float(1 << min(attempt - 1, 16)))
+
+
 def _jitter(gateway: Gateway) -> float:
     return gateway.entropy(1)[0] / 256
 
@@ -217,35 +275,3 @@ def _attempt(job: Started) -> NewAttempt:
     return NewAttempt(
         job_id=job.id, number=job.attempt, provider=job.route.provider, model=job.route.model
     )
-
-
-class _Purse:
-    """The locked lots of a group's accounts, with what its earlier jobs took already held."""
-
-    def __init__(self, lots: Sequence[Lot]) -> None:
-        self._lots: dict[str, list[Lot]] = {}
-        for lot in sorted(lots, key=drawing_order):
-            self._lots.setdefault(lot.account_id, []).append(lot)
-        self._refused: dict[tuple[str, str], int] = {}
-
-    def draw(self, account_id: str, instrument: str, nanos: int) -> tuple[Part, ...] | None:
-        refused = self._refused.get((account_id, instrument))
-        if refused is not None and nanos >= refused:
-            return None  # A group only takes from a purse, so what was too much is too much still.
-        parts = draw(self._fitting(account_id, instrument), nanos)
-        if parts is None:
-            self._refused[account_id, instrument] = nanos
-        taken = {part.lot_id for part in parts or ()}
-        if parts and taken:
-            self._lots[account_id] = [
-                held(lot, parts) if lot.id in taken else lot for lot in self._lots[account_id]
-            ]
-        return parts
-
-    def available_nanos(self, account_id: str, instrument: str) -> int:
-        """What is left for a job of that instrument."""
-        return sum(lot.available_nanos for lot in self._fitting(account_id, instrument))
-
-    def _fitting(self, account_id: str, instrument: str) -> list[Lot]:
-        mine = self._lots.get(account_id, ())
-        return [lot for lot in mine if lot.instrument in (None, instrument)]

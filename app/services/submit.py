@@ -60,6 +60,11 @@ def submitter(gateway: Gateway) -> Callable[[Submission], Submitted]:
         lambda group: _write(gateway, group), size=_bytes_of
     )
 
+    def write_one(submission: Submission) -> Submitted | None:
+        if len(submission.jobs) == 1:
+            return together(submission)
+        return _write(gateway, [submission])[0]
+
     def submit(submission: Submission) -> Submitted:
         try:
             # A key of the client's own says more than the mark its SDK puts on a retry.
@@ -67,10 +72,9 @@ def submitter(gateway: Gateway) -> Callable[[Submission], Submitted]:
             earlier = _attach(gateway, submission) if is_mark else None
             if earlier is not None:
                 return earlier
-            if len(submission.jobs) == 1:
-                submitted = together(submission)
-            else:
-                submitted = _write(gateway, [submission])[0]
+            submitted = write_one(submission)
+            if submitted is None and _free(gateway, submission):
+                submitted = write_one(submission)
             return submitted or _replay(gateway, submission)
         except SQLAlchemyError as error:
             raise as_unavailable(error) or error from error
@@ -140,6 +144,12 @@ def _claim(submission: Submission) -> Claim:
         fingerprint=submission.fingerprint,
         job_ids=tuple(job.id for job in submission.jobs),
     )
+
+
+def _free(gateway: Gateway, submission: Submission) -> bool:
+    """Free the Idempotency-Key of a request that was told to come back, and now does."""
+    with statement(gateway.engine) as conn:
+        return submissions.free_refused(conn, _claim(submission))
 
 
 def _replay(gateway: Gateway, submission: Submission) -> Submitted:

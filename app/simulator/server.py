@@ -1,15 +1,8 @@
-"""The simulator's server: its URLs, where it listens, and how it ends."""
+"""The simulator's server: its URLs, and what answers them."""
 
-import asyncio
-import contextlib
-import json
-import os
-import resource
-import signal
-import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 from aiohttp import web
 
@@ -24,16 +17,11 @@ from app.simulator.failure import Failure
 from app.simulator.faults.plan import Faults
 from app.simulator.heard import Heard
 from app.simulator.openai.dialect import CHAT
+from app.simulator.process import Handler, run
 from app.simulator.receiving import TooLarge
-
-BACKLOG: Final = 4_096  # connections not yet accepted
-PARENT_LOOK_S: Final = 1.0
-DRAIN_S: Final = 0.1  # for calls in flight when the server is told to end
 
 CHAT_PATH: Final = "/v1/chat/completions"
 MESSAGES_PATH: Final = "/v1/messages"
-
-Handler: TypeAlias = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 def serve(
@@ -50,13 +38,14 @@ def serve(
     `{"url": ...}`, is on standard output. With `unix` it listens on that socket too. Raises
     `OSError` where it cannot listen.
     """
-    _open_files_as_allowed()
-    parent = os.getppid() if exit_with_parent else None
-    try:
-        asyncio.run(_served(host, port, unix=unix, port_file=port_file, parent=parent))
-    finally:
-        if unix is not None:
-            unix.unlink(missing_ok=True)
+    run(
+        lambda: _entrance(doors()),
+        host,
+        port,
+        unix=unix,
+        port_file=port_file,
+        exit_with_parent=exit_with_parent,
+    )
 
 
 def doors() -> Mapping[str, Mapping[str, Handler]]:
@@ -76,28 +65,6 @@ def doors() -> Mapping[str, Mapping[str, Handler]]:
         },
         "/healthz": {"GET": _healthy},
     }
-
-
-async def _served(
-    host: str, port: int, *, unix: Path | None, port_file: Path | None, parent: int | None
-) -> None:
-    loop = asyncio.get_running_loop()
-    ended = asyncio.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, ended.set)
-    site = web.Server(
-        _entrance(doors()), access_log=None, handler_cancellation=True, auto_decompress=False
-    )
-    listeners = [await loop.create_server(site, host, port, backlog=BACKLOG)]
-    try:
-        if unix is not None:
-            listeners.append(await loop.create_unix_server(site, str(unix), backlog=BACKLOG))
-        _announce(host, listeners[0].sockets[0].getsockname()[1], unix=unix, port_file=port_file)
-        await _ending(ended, parent)
-    finally:
-        for listener in listeners:
-            listener.close()
-        await site.shutdown(DRAIN_S)
 
 
 def _entrance(known: Mapping[str, Mapping[str, Handler]]) -> Handler:
@@ -129,35 +96,3 @@ def _dialect(request: web.BaseRequest) -> Dialect:
 
 async def _healthy(_request: web.BaseRequest) -> web.Response:
     return sending.whole(b"ok", kind="text/plain")
-
-
-def _announce(host: str, port: int, *, unix: Path | None, port_file: Path | None) -> None:
-    said = {"url": f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"}
-    if unix is not None:
-        said["unix"] = str(unix)
-    if port_file is not None:
-        # Whoever waits for the file must never read half of it.
-        draft = port_file.with_name(f".{port_file.name}.{os.getpid()}")
-        draft.write_text(f"{port}\n")
-        draft.replace(port_file)
-    sys.stdout.write(json.dumps(said) + "\n")
-    sys.stdout.flush()
-
-
-async def _ending(ended: asyncio.Event, parent: int | None) -> None:
-    """Wait until a signal came or the parent is another process than it was."""
-    if parent is None:
-        await ended.wait()
-        return
-    while os.getppid() == parent and not ended.is_set():
-        try:
-            await asyncio.wait_for(ended.wait(), PARENT_LOOK_S)
-        except TimeoutError:
-            continue
-
-
-def _open_files_as_allowed() -> None:
-    """Ask for as many connections as the system lets us have."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -145,6 +145,11 @@ def set_limits(conn: Connection, key_id: str, changes: Mapping[str, int | None])
     return _limits(row) if row else None
 
 
+def account_of(conn: Connection, key_id: str) -> str | None:
+    """Return the account that a key belongs to, or None when there is no key of that id."""
+    return conn.execute(select(keys.c.account_id).where(keys.c.id == key_id)).scalar()
+
+
 def revoke(conn: Connection, key_id: str) -> bool:
     """Revoke a key for good; False when there is none of that id."""
     revoked_at = func.coalesce(keys.c.revoked_at, func.now())

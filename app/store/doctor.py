@@ -20,12 +20,15 @@ class Finding:
     detail: str
 
 
-def examine(conn: Connection) -> list[Finding]:
-    """Return everything that is wrong, up to 1,000 findings; an empty list is a clean book."""
-    # It reads the whole book, and takes as long as that takes. Not SET LOCAL: there may be no
-    # transaction around it.
+def examine(conn: Connection, *, within_s: int = 0) -> list[Finding]:
+    """Return everything that is wrong, up to 1,000 findings; an empty list is a clean book.
+
+    It reads the whole book, and takes as long as that takes; or at most `within_s`, if that is
+    given, and raises then what a time limit raises.
+    """
+    # Not SET LOCAL: there may be no transaction around it.
     conn.exec_driver_sql("SET enable_seqscan = on")
-    conn.exec_driver_sql("SET statement_timeout = 0")
+    conn.exec_driver_sql(f"SET statement_timeout = '{within_s}s'")
     try:
         with patient(conn):
             return _findings(conn)

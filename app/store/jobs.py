@@ -6,12 +6,14 @@ from typing import Any, Final
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Double,
     Text,
     and_,
     bindparam,
     case,
     func,
     literal,
+    literal_column,
     select,
     update,
 )
@@ -136,6 +138,7 @@ def to_job(row: Any) -> Job:
         error=error,
         response=bytes(row.response) if row.response is not None else None,
         stream=row.stream,
+        retry_after_s=row.retry_after_s,
     )
 
 
@@ -164,6 +167,13 @@ _COLUMNS: Final = (
     jobs.c.error_code,
     jobs.c.error_message,
     jobs.c.stream,
+    # A refused job says with its next look when its caller may come back.
+    case(
+        (
+            and_(jobs.c.status_code == literal_column("503"), jobs.c.run_at > jobs.c.finished_at),
+            func.extract("epoch", jobs.c.run_at - jobs.c.finished_at).cast(Double()),
+        )
+    ).label("retry_after_s"),
 )
 
 _WITH_RESULT: Final = jobs.outerjoin(

@@ -5,11 +5,27 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ARRAY, BigInteger, Connection, Text, bindparam, func, insert, select, update
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Connection,
+    Text,
+    bindparam,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
-from app.store.prepared import Prepared
+from app.store.prepared import Prepared, seconds
+from app.store.starting import windows
+from app.store.starting.funds import to_lot
 from app.store.tables import IS_OPEN, hold_lots, holds, lots, transfers
+
+EXPIRED_SHOWN_S: Final = 30 * 86_400
+"""How long after its end a lot is still listed when something of it was left."""
 
 FUNDING: Final = "platform:funding"
 """The book that deposits debit. An account's own book is called by its id."""
@@ -17,7 +33,7 @@ FUNDING: Final = "platform:funding"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LotView:
-    """A lot as its owner sees it."""
+    """A lot as its owner sees it; `tokens_left` are those of a lot of tokens."""
 
     id: str
     source: str
@@ -27,7 +43,17 @@ class LotView:
     expires_at: datetime | None
     is_expired: bool
     instrument: str | None
+    tokens: int | None
+    tokens_left: int | None
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sums:
+    """What all lots of an account have spent, and what was left of those that expired."""
+
+    spent_nanos: int
+    expired_nanos: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +73,12 @@ def deposit(
     account_id: str,
     amount_nanos: int,
     reference: str | None,
+    expires_s: float | None = None,
 ) -> Deposited:
-    """Credit an account with a new lot; a reference credits it once, however often it comes."""
+    """Credit an account with a new lot; a reference credits it once, however often it comes.
+
+    The lot expires `expires_s` seconds from now by the database's clock, or never.
+    """
     added = conn.execute(
         pg_insert(lots)
         .values(
@@ -57,6 +87,7 @@ def deposit(
             source="deposit",
             reference=reference,
             amount_nanos=amount_nanos,
+            expires_at=None if expires_s is None else func.now() + seconds(expires_s),
         )
         .on_conflict_do_nothing(constraint="a_reference_credits_an_account_once")
         .returning(lots.c.id)
@@ -82,11 +113,15 @@ def deposit(
 
 
 def lots_of(conn: Connection, account_id: str) -> list[LotView]:
-    """Return an account's lots that hold or still have something, oldest first."""
-    gone = lots.c.expires_at <= func.now()
+    """Return an account's lots that hold or still have something, oldest first.
+
+    Those that expired with something left are among them for EXPIRED_SHOWN_S.
+    """
+    shown = lots.c.expires_at > func.now() - seconds(EXPIRED_SHOWN_S)
     query = (
-        select(lots, func.coalesce(gone, False).label("is_expired"))
+        select(lots, _IS_EXPIRED.label("is_expired"))
         .where(lots.c.account_id == account_id, lots.c.used_nanos < lots.c.amount_nanos)
+        .where(or_(lots.c.expires_at.is_(None), lots.c.held_nanos > 0, shown))
         .order_by(lots.c.id)
     )
     return [
@@ -99,16 +134,26 @@ def lots_of(conn: Connection, account_id: str) -> list[LotView]:
             expires_at=row.expires_at,
             is_expired=row.is_expired,
             instrument=row.instrument,
+            tokens=row.tokens,
+            tokens_left=to_lot(row).available_tokens if row.tokens is not None else None,
             created_at=row.created_at,
         )
         for row in conn.execute(query)
     ]
 
 
-def spent_nanos(conn: Connection, account_id: str) -> int:
-    """Return what an account's jobs have cost so far."""
-    total = select(func.coalesce(func.sum(lots.c.used_nanos), 0).cast(BigInteger()))
-    return conn.execute(total.where(lots.c.account_id == account_id)).scalar_one()
+def sums_of(conn: Connection, account_id: str) -> Sums:
+    """Return what an account has spent so far, and what expired of its lots."""
+    left = lots.c.amount_nanos - lots.c.used_nanos - lots.c.held_nanos
+    row = conn.execute(
+        select(
+            func.coalesce(func.sum(lots.c.used_nanos), 0).cast(BigInteger()).label("spent"),
+            func.coalesce(func.sum(left).filter(_IS_EXPIRED), 0)
+            .cast(BigInteger())
+            .label("expired"),
+        ).where(lots.c.account_id == account_id)
+    ).one()
+    return Sums(spent_nanos=row.spent, expired_nanos=row.expired)
 
 
 def release(conn: Connection, job_ids: Sequence[str]) -> None:
@@ -116,6 +161,7 @@ def release(conn: Connection, job_ids: Sequence[str]) -> None:
     if job_ids:
         _LOCK(conn, ids=list(job_ids))
         _RELEASE(conn, ids=list(job_ids))
+        windows.move(conn, job_ids)
 
 
 def _release() -> tuple[Prepared, Prepared]:
@@ -151,4 +197,5 @@ def _release() -> tuple[Prepared, Prepared]:
     return Prepared(lock), Prepared(give_back)
 
 
+_IS_EXPIRED: Final = func.coalesce(lots.c.expires_at <= func.now(), False)
 _LOCK, _RELEASE = _release()

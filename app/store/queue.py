@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 
 from app.domain.attempt import AttemptState
+from app.domain.errors import DeadlinePassed, InsufficientBalance
 from app.domain.job import JobState, Lane
 from app.store.prepared import Prepared, arrays, rows, seconds
 from app.store.tables import IS_RUNNABLE, IS_RUNNING, attempts, jobs
@@ -143,7 +144,11 @@ def recover_lapsed(conn: Connection, limit: int) -> list[Moved]:
 
 
 def expire(conn: Connection, limit: int) -> list[Moved]:
-    """End jobs that wait past their deadline; a running one is ended by its worker."""
+    """End jobs that wait past their deadline; a running one is ended by its worker.
+
+    One that waited for its balance until then has failed for the lack of it.
+    """
+    broke = jobs.c.reason == "balance"
     late = _some(
         select(jobs.c.id)
         .where(IS_RUNNABLE, jobs.c.deadline_at < func.now())
@@ -154,11 +159,14 @@ def expire(conn: Connection, limit: int) -> list[Moved]:
         update(jobs)
         .where(jobs.c.id == late.c.id)
         .values(
-            state=JobState.EXPIRED,
+            state=case((broke, JobState.FAILED.value), else_=JobState.EXPIRED.value),
             reason=None,
             finished_at=func.now(),
-            error_code="deadline_passed",
-            error_message="The job's deadline passed before an answer was ready.",
+            status_code=case((broke, 402)),
+            error_code=case((broke, InsufficientBalance.code), else_=DeadlinePassed.code),
+            error_message=case(
+                (broke, f"{InsufficientBalance.__doc__}"), else_=f"{DeadlinePassed.__doc__}"
+            ),
         )
         .returning(jobs.c.id, jobs.c.lane, jobs.c.state)
     )

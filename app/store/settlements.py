@@ -38,9 +38,14 @@ from app.store.tables import (
 REVENUE: Final = "platform:revenue"
 """The book that captures credit. An account's own book is called by its id."""
 
+SHORTFALL: Final = "platform:shortfall"
+"""The book that pays what an answer cost above its hold when its account has nothing left."""
+
 
 def is_one_statement(settlements: Sequence[Settlement]) -> bool:
     """True when the settlements touch one lot at most, so that nothing must be locked first."""
+    if any(s.due or s.caps for s in settlements):
+        return False
     return len({capture.lot_id for s in settlements for capture in s.captures}) <= 1
 
 
@@ -51,7 +56,8 @@ def settle(conn: Connection, settlements: Sequence[Settlement]) -> set[str]:
     """
     if not is_one_statement(settlements):
         # One lot cannot deadlock; several are locked in the order of their ids.
-        _LOCK(conn, lot_ids=[capture.lot_id for s in settlements for capture in s.captures])
+        lot_ids = {capture.lot_id for s in settlements for capture in s.captures}
+        _LOCK(conn, lot_ids=sorted(filter(None, lot_ids)))
     told = [(s.job_id, s.result) for s in settlements if s.result]
     blob, places = bodies([result for _, result in told])
     result = _SETTLE(
@@ -87,20 +93,25 @@ def _row(s: Settlement) -> tuple[Any, ...]:
         usage.reasoning_tokens if usage else None,
         s.cost_nanos,
         s.hold_state.value,
-        sum(capture.captured_nanos for capture in s.captures),
+        s.captured_nanos,
+        s.overrun_nanos,
+        s.attempt_cost_nanos,
+        s.flag,
+        s.first_token_ms,
     )
 
 
 def _captures(s: Settlement) -> list[tuple[Any, ...]]:
     return [
-        (s.job_id, c.lot_id, c.held_nanos, c.captured_nanos, transfer_id)
+        (s.job_id, c.lot_id, c.held_nanos, c.captured_nanos, transfer_id, c.tokens, c.kind.value)
         for c, transfer_id in zip(s.captures, s.transfer_ids, strict=True)
     ]
 
 
-_CAPTURE: Final = ("job_id", "lot_id", "held_nanos", "captured_nanos", "transfer_id")
+_CAPTURE: Final = (
+    *("job_id", "lot_id", "held_nanos", "captured_nanos", "transfer_id", "tokens", "kind"),
+)
 _BODY: Final = ("job_id", "starts", "size")
-
 
 _ARRIVED: Final = rows(
     "s",
@@ -125,11 +136,16 @@ _ARRIVED: Final = rows(
     cost_nanos=BigInteger(),
     hold_state=Text(),
     captured_nanos=BigInteger(),
+    overrun_nanos=BigInteger(),
+    attempt_cost_nanos=BigInteger(),
+    flag=Text(),
+    first_token_ms=Integer(),
 )
 _SETTLEMENT: Final = tuple(_ARRIVED.c.keys())
 _SPREAD: Final = (
     *("id", "attempt", "attempt_state", "failure", "attempt_status_code"),
-    *("is_final", "hold_state", "captured_nanos"),
+    *("is_final", "hold_state", "captured_nanos", "overrun_nanos"),
+    *("input_tokens", "output_tokens", "attempt_cost_nanos", "flag", "first_token_ms"),
 )
 """What the hold and the attempt need to hear of a settlement that passed the fence."""
 
@@ -147,7 +163,12 @@ def _settle() -> Prepared:
     closed = (
         update(holds)
         .where(holds.c.job_id == mine.c.id, IS_OPEN, mine.c.is_final)
-        .values(state=mine.c.hold_state, captured_nanos=mine.c.captured_nanos, closed_at=func.now())
+        .values(
+            state=mine.c.hold_state,
+            captured_nanos=mine.c.captured_nanos,
+            overrun_nanos=mine.c.overrun_nanos,
+            closed_at=func.now(),
+        )
         .returning(holds.c.job_id, holds.c.account_id)
         .cte("closed")
     )
@@ -159,6 +180,11 @@ def _settle() -> Prepared:
             failure=mine.c.failure,
             status_code=mine.c.attempt_status_code,
             finished_at=func.now(),
+            input_tokens=mine.c.input_tokens,
+            output_tokens=mine.c.output_tokens,
+            cost_nanos=mine.c.attempt_cost_nanos,
+            flag=mine.c.flag,
+            first_token_ms=mine.c.first_token_ms,
         )
         .cte("ended")
     )
@@ -198,12 +224,15 @@ def _money(closed: Any) -> list[Any]:
         held_nanos=BigInteger(),
         captured_nanos=BigInteger(),
         transfer_id=Text(),
+        tokens=BigInteger(),
+        kind=Text(),
     )
     sums = (
         select(
             c.c.lot_id,
             func.sum(c.c.held_nanos).cast(BigInteger()).label("held_nanos"),
             func.sum(c.c.captured_nanos).cast(BigInteger()).label("captured_nanos"),
+            func.sum(c.c.tokens).cast(BigInteger()).label("tokens"),
         )
         .join(closed, closed.c.job_id == c.c.job_id)
         .group_by(c.c.lot_id)
@@ -215,29 +244,28 @@ def _money(closed: Any) -> list[Any]:
         .values(
             held_nanos=lots.c.held_nanos - sums.c.held_nanos,
             used_nanos=lots.c.used_nanos + sums.c.captured_nanos,
+            tokens_used=lots.c.tokens_used + sums.c.tokens,
         )
         .cte("moved")
     )
-    captured = (
+    return [moved, _transferred(c, closed)]
+
+
+def _transferred(c: CTE, closed: Any) -> CTE:
+    payer = case((c.c.lot_id.is_(None), SHORTFALL), else_=closed.c.account_id)
+    return (
         insert(transfers)
         .from_select(
             ["id", "kind", "account_id", "debit", "credit", "amount_nanos", "job_id", "lot_id"],
             select(
-                c.c.transfer_id,
-                literal("capture"),
-                closed.c.account_id,
-                closed.c.account_id,
-                literal(REVENUE),
-                c.c.captured_nanos,
-                c.c.job_id,
-                c.c.lot_id,
+                *(c.c.transfer_id, c.c.kind, closed.c.account_id, payer, literal(REVENUE)),
+                *(c.c.captured_nanos, c.c.job_id, c.c.lot_id),
             )
             .join(closed, closed.c.job_id == c.c.job_id)
             .where(c.c.captured_nanos > 0),
         )
         .cte("captured")
     )
-    return [moved, captured]
 
 
 def _results(settled: Any) -> Any:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Text,
     case,
     cast,
+    delete,
     func,
     insert,
     literal,
@@ -26,12 +27,16 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.types import TypeEngine
 
+from app.domain.errors import BalanceReplenishing, HoldsExhausted
 from app.domain.job import JobState, Lane, NewJob
 from app.store.prepared import Prepared, arrays, bodies, body, rows, seconds
 from app.store.tables import idempotency_keys, job_payloads, jobs
 
 ATTACH_WINDOW_S: Final = 900
 """How old a job may be for a client's automatic retry to attach to it."""
+
+
+TOLD_TO_COME_BACK: Final = (BalanceReplenishing.code, HoldsExhausted.code)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +80,25 @@ def by_idempotency_key(
     return (bytes(row.fingerprint), tuple(row.job_ids)) if row else None
 
 
+def free_refused(conn: Connection, claim: Claim) -> bool:
+    """Free an Idempotency-Key whose jobs were all told to come back; return whether it is free.
+
+    They have never begun: who comes back as told, with the same key, must not hear it for ever.
+    """
+    told = select(func.count()).where(
+        jobs.c.id == func.any(idempotency_keys.c.job_ids), jobs.c.error_code.in_(TOLD_TO_COME_BACK)
+    )
+    number = func.cardinality(idempotency_keys.c.job_ids)
+    freed = delete(idempotency_keys).where(
+        idempotency_keys.c.key_id == claim.key_id,
+        idempotency_keys.c.idempotency_key == claim.idempotency_key,
+        idempotency_keys.c.fingerprint == claim.fingerprint,
+        number > 0,
+        told.scalar_subquery() == number,
+    )
+    return conn.execute(freed).rowcount > 0
+
+
 def by_fingerprint(conn: Connection, key_id: str, fingerprint: bytes) -> str | None:
     """Return the newest job this key started with the very same request a short while ago."""
     given_up = [JobState.FAILED, JobState.CANCELLED, JobState.EXPIRED]
@@ -108,6 +132,7 @@ def _row(job: NewJob, idempotency_key: str | None, at: tuple[int, int]) -> tuple
         job.stream,
         job.stored,
         job.betas,
+        job.max_cost_nanos,
         json.dumps(job.metadata) if job.metadata is not None else None,
         float(job.deadline_s),
         *at,
@@ -135,6 +160,7 @@ _KEPT: Final[dict[str, TypeEngine[Any]]] = {
     "stream": Boolean(),
     "stored": Boolean(),
     "betas": Text(),
+    "max_cost_nanos": BigInteger(),
 }
 """Columns of a new job that go into the row as they are."""
 

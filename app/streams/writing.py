@@ -95,11 +95,15 @@ class LiveStream:
         self._key = key
         self._attempt = attempt
         self.sent = 0
+        self.first_at: float | None = None
+        """When the first frame came, by the loop's clock."""
         self.cut_short = False
         """Set before its call is cancelled: what has come is the answer, at an estimated cost."""
 
     def emit(self, frame: bytes) -> None:
         """Send one frame on."""
+        if self.first_at is None:
+            self.first_at = asyncio.get_running_loop().time()
         self._add(FRAME, frame)
 
     async def end(self) -> None:

@@ -23,5 +23,7 @@ class Balance:
             available_nanos=balance.available_nanos,
             held_nanos=balance.held_nanos,
             spent_nanos=balance.spent_nanos,
+            expired_nanos=balance.expired_nanos,
+            next_expires_at=balance.next_expires_at,
             lots=balance.lots,
         )

@@ -17,6 +17,7 @@ from app.web import requests
 from app.web.desk import Desk
 from app.web.failing import refuse
 from app.web.streaming import Stream
+from app.web.usage.marks import mark, mark_job
 from app.wire import prefer, strict_json
 from app.wire.native import job as native_job
 from app.wire.prefer import Prefer
@@ -83,6 +84,7 @@ class Completions:
             on_empty=OnEmpty.WAIT if wanted.respond_async else OnEmpty.FAIL,
             fingerprint=mark,
             betas=req.get_header("anthropic-beta"),
+            max_cost=req.get_header("x-busbar-max-cost"),
         )
         submission = Submission(
             key_id=caller.key_id,
@@ -113,6 +115,7 @@ class Completions:
             following.look_now()
             resp.set_header("idempotent-replayed", "true")
         resp.set_header("x-busbar-job-id", following.job_id)
+        mark(resp, following.job_id)
         stream = Stream(
             self._desk,
             following,
@@ -124,6 +127,7 @@ class Completions:
         try:
             stream.answer(resp)
         except EndedOtherwise as ended:
+            mark_job(resp, ended.job)
             refuse(ended.job, resp)
 
     def _wait_s(self, req: falcon.Request, wanted: Prefer) -> float:
@@ -155,6 +159,7 @@ class Completions:
 
 def _show(job: Job, wanted: Prefer, resp: falcon.Response) -> None:
     resp.set_header("x-busbar-job-id", job.id)
+    mark_job(resp, job)
     if not job.is_final and not wanted.respond_async:
         raise WaitTimedOut(f"The job {job.id} is still running: GET /v1/jobs/{job.id}?wait=60.")
     if not job.is_final or (wanted.respond_async and wanted.wait_s is None):

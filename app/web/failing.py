@@ -16,6 +16,7 @@ def refuse(job: Job, resp: falcon.Response) -> None:
         OF_ENDPOINT[job.endpoint],
         status=job.status_code,
         request_id=resp.get_header("request-id"),
+        retry_after_s=job.retry_after_s,
     )
     resp.status = told.status
     resp.set_headers(told.headers)

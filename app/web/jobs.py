@@ -14,6 +14,7 @@ from app.services.draft import draft, fingerprint
 from app.services.submit import Submission
 from app.web import requests
 from app.web.desk import Desk
+from app.web.usage.marks import mark_job
 from app.wire import strict_json
 from app.wire.faults import Found
 from app.wire.native import job as native_job
@@ -56,6 +57,7 @@ class Jobs:
             resp.media = native_job.list_page(jobs, has_more=False)
         else:
             resp.set_header("Location", f"/v1/jobs/{jobs[0].id}")
+            mark_job(resp, jobs[0])
             resp.media = native_job.view(jobs[0])
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -123,6 +125,7 @@ class Job:
         job = self._desk.read(caller.account_id, job_id)
         if wait_s and not job.is_final:
             job = self._desk.waiting(job.id).until_final(caller.account_id, wait_s)
+        mark_job(resp, job)
         resp.media = native_job.view(job)
 
 
@@ -143,7 +146,9 @@ class Cancel:
             idempotency_key=requests.idempotency_key(req),
             fingerprint=fingerprint(req.path, requests.body(self._desk, req)),
         )
-        resp.media = native_job.view(self._desk.read(caller.account_id, known))
+        job = self._desk.read(caller.account_id, known)
+        mark_job(resp, job)
+        resp.media = native_job.view(job)
 
 
 def _job(
@@ -158,6 +163,7 @@ def _job(
         lane=lane,
         on_empty=OnEmpty.WAIT,
         deadline_s=wanted.deadline_s,
+        max_cost=wanted.max_cost,
         custom_id=wanted.custom_id,
         metadata=wanted.metadata,
     )

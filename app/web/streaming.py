@@ -14,6 +14,7 @@ from app.services.streaming.leave import leave
 from app.web import requests
 from app.web.desk import Desk
 from app.web.failing import refuse
+from app.web.usage.marks import mark, mark_job
 from app.wire import errors, sse
 
 HEADERS: Final = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
@@ -133,6 +134,7 @@ class JobStream:
         job = self._desk.read(caller.account_id, job_id)
         following = self._desk.follow(job.id, after=after)
         following.look_now()
+        mark(resp, job.id)
         stream = Stream(
             self._desk,
             following,
@@ -144,4 +146,5 @@ class JobStream:
         try:
             stream.answer(resp)
         except EndedOtherwise as ended:
+            mark_job(resp, ended.job)
             refuse(ended.job, resp)

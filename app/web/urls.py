@@ -20,6 +20,7 @@ from app.web.lookup.reference import Docs, OpenApi
 from app.web.lookup.stored import ChatCompletions, StoredCompletion, StoredMessages
 from app.web.marks import Marks
 from app.web.streaming import JobStream
+from app.web.usage.receipts import Receipt, Receipts, Summary
 from app.wire.surface import MESSAGES
 
 
@@ -44,6 +45,9 @@ def build(gateway: Gateway) -> falcon.App[falcon.Request, falcon.Response]:
     app.add_route("/v1/jobs/{job_id}/stream", JobStream(desk))
     app.add_route("/v1/jobs/{job_id}/cancel", Cancel(desk))
     app.add_route("/v1/balance", Balance(desk))
+    app.add_route("/v1/usage", Receipts(desk))
+    app.add_route("/v1/usage/summary", Summary(desk))
+    app.add_route("/v1/usage/{request_id}", Receipt(desk))
     app.add_route("/v1/diagnostics", Diagnostics(desk))
     app.add_route("/", Hello())
     app.add_route("/api/hello", Hello())

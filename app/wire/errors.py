@@ -54,6 +54,9 @@ class Reply:
 _INVALID: Final = "invalid_request_error"
 _MISSING: Final = Row(status=404, kind=_INVALID, messages_kind="not_found_error")
 _OURS: Final = Row(status=500, kind="server_error", messages_kind="api_error")
+_PAYMENT: Final = Row(
+    status=402, kind="insufficient_quota", messages_kind="billing_error", retry=False
+)
 _CONFLICT: Final = Row(
     status=409, kind="conflict_error", messages_kind="conflict_error", retry=False
 )
@@ -69,8 +72,22 @@ TABLE: Final[Mapping[type[BusbarError], Row]] = {
         messages_kind="authentication_error",
         retry=False,
     ),
-    errors.InsufficientBalance: Row(
-        status=402, kind="insufficient_quota", messages_kind="billing_error", retry=False
+    errors.InsufficientBalance: _PAYMENT,
+    errors.RequestExceedsLimit: _PAYMENT,
+    errors.CapReached: _PAYMENT,
+    errors.BalanceReplenishing: Row(
+        status=503,
+        kind="server_error",
+        messages_kind="overloaded_error",
+        retry=True,
+        retry_after_s=RETRY_SOON_S,
+    ),
+    errors.HoldsExhausted: Row(
+        status=503,
+        kind="server_error",
+        messages_kind="overloaded_error",
+        retry=True,
+        retry_after_s=1,
     ),
     errors.ModelNotFound: _MISSING,
     errors.NotFound: _MISSING,
@@ -140,6 +157,7 @@ def reply_of_code(
     *,
     status: int | None = None,
     request_id: str | None = None,
+    retry_after_s: float | None = None,
 ) -> Reply:
     """Return how a failure that a job remembers leaves on a surface.
 
@@ -150,7 +168,7 @@ def reply_of_code(
     is_theirs = status is not None and code == ProviderRejected.code
     return Reply(
         status=status if status is not None and is_theirs else row.status_on(dialect),
-        headers=headers(row),
+        headers=headers(row, retry_after_s),
         body=envelope_of_code(code, message, dialect, status=status, request_id=request_id),
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from bench.result import Goal, Row
-from bench.rows import accept, lines, streams, sync, waiters
+from bench.rows import accept, hold, lines, streams, sync, waiters
 
 _ROWS: Final = (
     Row(
@@ -33,6 +33,23 @@ _ROWS: Final = (
         unit="/s",
         goals=(Goal(key="share_of_batch", sign="≥", bound=0.9, unit="of batch"),),
         measure=lines.measure_hot_account,
+    ),
+    Row(
+        name="hold",
+        what="holds drawn and settled on one account, a job at a time, without the network",
+        unit="/s",
+        goals=(
+            Goal(key="figure", sign="≥", bound=500, unit="/s"),
+            Goal(key="p99_ms", sign="≤", bound=10, unit="ms", label="p99"),
+        ),
+        measure=hold.measure_hold,
+    ),
+    Row(
+        name="hold-spread",
+        what="the same over 50 accounts, in groups of up to 400 jobs",
+        unit="/s",
+        goals=(Goal(key="figure", sign="≥", bound=3_000, unit="/s"),),
+        measure=hold.measure_hold_spread,
     ),
     Row(
         name="sync",

@@ -187,7 +187,7 @@ def test_the_key_of_the_ready_file_buys_an_answer(lives: Lives) -> None:
 def test_the_ready_file_names_every_process(lives: Lives) -> None:
     """All processes of the house are named, and they live."""
     processes = lives.up.ready().processes
-    assert set(processes) == {"web", "worker-1", "simulator", "postgres", "valkey"}
+    assert set(processes) == {"web", "worker-1", "simulator", "funding", "postgres", "valkey"}
     assert all(command_line(pid) for pid in processes.values())
 
 
@@ -196,10 +196,10 @@ def test_the_ready_file_says_where_everything_is(lives: Lives) -> None:
     document = json.loads(lives.up.ready_file.read_text())
     assert {*document} == {
         *("base_url", "key", "account", "simulator_url", "database_url", "redis_url"),
-        "processes",
+        *("funding_url", "processes"),
     }
-    url = f"{document['simulator_url']}/healthz"
-    assert requests.get(url, timeout=5).text == "ok"
+    for name in ("simulator_url", "funding_url"):
+        assert requests.get(f"{document[name]}/healthz", timeout=5).text == "ok"
     assert document["database_url"].startswith("postgresql+psycopg://")
     assert document["redis_url"].startswith("unix://")
 

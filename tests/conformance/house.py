@@ -19,6 +19,9 @@ POLICIES = ("drain", "estimate", "free")
 STOP_S = 30
 LEASE_S = 3
 ATTEMPTS_MAX = 3
+NOBODY_SELLS = "http://127.0.0.1:9"
+"""A funding source that nobody answers at."""
+
 SLASHED = "maker/openai-drain"
 """A name as clients of many vendors send it: with a slash."""
 
@@ -106,6 +109,8 @@ class Workers:
                 "BUSBAR_PARENT_PID": str(os.getpid()),
                 "BUSBAR_LEASE_S": str(LEASE_S),
                 "BUSBAR_DRAIN_S": "1",
+                "BUSBAR_FUNDING_URL": NOBODY_SELLS,
+                "BUSBAR_FUNDING_SECRET": "conformance",
                 "BUSBAR_ATTEMPTS_MAX": str(ATTEMPTS_MAX),
             }
         )

@@ -67,6 +67,12 @@ class Standing:
         with psycopg.connect(url, autocommit=True) as conn:
             return conn.execute(query).fetchall()  # type: ignore[call-overload, no-any-return]
 
+    def execute(self, statement: str) -> None:
+        """Change the database directly, past everything under test."""
+        url = self.ready.database_url.replace("+psycopg", "")
+        with psycopg.connect(url, autocommit=True) as conn:
+            conn.execute(statement)  # type: ignore[call-overload]
+
     def busbar(self, *arguments: str, timeout_s: float = 300) -> "subprocess.CompletedProcess[str]":
         """Run a `busbar` command against this gateway."""
         return subprocess.run(

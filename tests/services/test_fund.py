@@ -138,3 +138,15 @@ def test_deposits_at_once_all_arrive(
 
     at_once(pay, range(24), threads=8)
     assert len(start(gateway, ids, WORKER).started) == 24
+
+
+def test_a_deposit_lasts_as_long_as_the_settings_say(
+    open_another: Callable[..., Gateway], customer: Customer
+) -> None:
+    """For ever, unless an expiry is set for all credits that have none of their own."""
+    for settings in ({}, {"lot_expires_s": 14_400.0}):
+        gateway = open_another(**settings)
+        lot_id = fund.deposit(gateway, customer.account_id, 5, reference=None).lot_id
+        query = "SELECT extract(epoch FROM expires_at - created_at) AS s FROM lots WHERE id = :id"
+        (row,) = look(gateway, query, id=lot_id)
+        assert (None if row.s is None else int(row.s)) == (14_400 if settings else None)

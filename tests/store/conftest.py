@@ -22,8 +22,10 @@ from tests.factories import (
     start_one,
     submit,
 )
+from tests.services.book import HOLD, make_lot
 from tests.services.databases import database_of
 from tests.services.faults import NOWHERE
+from tests.services.funds import make_cap, make_tokens
 
 FINISHED_JOBS = 5_000
 """So many that a plan which reads them all costs more than one which uses an index."""
@@ -46,6 +48,10 @@ class Book:
     running: str
     succeeded: str
     failed: str
+    unit: str
+    unit_running: str
+    overrun: str
+    cap: str
 
 
 @pytest.fixture(scope="package")
@@ -74,10 +80,11 @@ def _write(gateway: Gateway) -> Book:
     start_one(gateway, running)
     waiting = make_job(gateway, poor)
     start(gateway, [waiting], WORKER)
+    unit, cap, unit_running, overrun = _write_in_full(gateway)
     queued = make_draft(gateway, customer)
     submit(gateway, customer, [queued], idempotency_key="k")
     with gateway.engine.begin() as conn:
-        lot = conn.execute(text("SELECT id FROM lots")).scalar_one()
+        lot = conn.execute(text("SELECT min(id) FROM lots")).scalar_one()
         conn.execute(_FILL, {"id": queued.id, "count": FINISHED_JOBS})
         conn.execute(_QUEUE, {"id": queued.id, "count": BACKLOG_JOBS})
     with gateway.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
@@ -93,7 +100,27 @@ def _write(gateway: Gateway) -> Book:
         running=running,
         succeeded=succeeded,
         failed=failed,
+        unit=unit,
+        unit_running=unit_running,
+        overrun=overrun,
+        cap=cap,
     )
+
+
+def _write_in_full(gateway: Gateway) -> tuple[str, str, str, str]:
+    """Write tokens and money, held and spent under a cap; an overrun, and what it lacked.
+
+    Return the lot of tokens, the cap, a job that runs on both, and the job that cost too much.
+    """
+    owner, exact = make_customer(gateway), make_customer(gateway, HOLD)
+    unit, cap = make_tokens(gateway, owner, 300, 1_000_003), make_cap(gateway, owner, 10**9)
+    paid, unit_running, overrun = (make_job(gateway, each) for each in (owner, owner, exact))
+    settle_one(gateway, start_one(gateway, paid), answer(100, 99))
+    start_one(gateway, unit_running)
+    costly = start_one(gateway, overrun)
+    make_lot(gateway, exact, 100)
+    settle_one(gateway, costly, answer(200, 200))
+    return unit, cap, unit_running, overrun
 
 
 _FILL = text(

@@ -7,10 +7,20 @@ from sqlalchemy.exc import IntegrityError
 from app.store.tables import metadata
 from tests.store.conftest import Book
 
+_POLICY = (
+    "INSERT INTO replenish_policies (account_id, threshold_nanos, amount_nanos, monthly_cap_nanos)"
+    " VALUES"
+)
+_PURCHASE = (
+    "INSERT INTO replenishments (id, account_id, state, amount_nanos, reason, lot_id, finished_at)"
+    " VALUES"
+)
+
 BROKEN: dict[str, str] = {
     # Accounts and keys.
     "account_names_are_unique": "UPDATE accounts SET name = 'the same'",
     "account_names_have_1_to_200_characters": "UPDATE accounts SET name = ''",
+    "holds_are_made_in_a_known_mode": "UPDATE accounts SET hold_mode = 'none'",
     "keys_are_stored_as_sha256": "UPDATE keys SET digest = 'the key itself'",
     "a_key_belongs_to_one_account": "UPDATE keys SET digest = sha256('')",
     "limits_of_keys_let_something_through": "UPDATE keys SET tokens_per_minute = 0",
@@ -21,6 +31,9 @@ BROKEN: dict[str, str] = {
     "held_is_never_negative": "UPDATE lots SET held_nanos = -1",
     "a_lot_never_goes_below_zero": "UPDATE lots SET held_nanos = amount_nanos - used_nanos + 1",
     "lots_have_a_known_source": "UPDATE lots SET source = 'theft'",
+    "tokens_of_a_lot_cost_their_share_of_it": """
+        UPDATE lots SET tokens_used = tokens_used + 1 WHERE id = :unit
+    """,
     "a_reference_credits_an_account_once": """
         INSERT INTO lots (id, account_id, source, reference, amount_nanos)
         VALUES ('lot_1', :account, 'deposit', 'r', 1), ('lot_2', :account, 'deposit', 'r', 1)
@@ -37,6 +50,7 @@ BROKEN: dict[str, str] = {
         UPDATE holds SET captured_nanos = amount_nanos + 1, state = 'captured', closed_at = now()
         WHERE job_id = :running
     """,
+    "an_overrun_is_never_negative": "UPDATE holds SET overrun_nanos = -1 WHERE state = 'open'",
     "only_captured_holds_cost": """
         UPDATE holds SET captured_nanos = 1, state = 'released', closed_at = now()
         WHERE job_id = :running
@@ -55,6 +69,9 @@ BROKEN: dict[str, str] = {
     """,
     "captures_name_their_job": """
         INSERT INTO transfers VALUES ('tr_x', 'capture', :account, 'a', 'b', 1, NULL, :lot)
+    """,
+    "all_but_shortfalls_move_a_lot": """
+        INSERT INTO transfers VALUES ('tr_x', 'capture', :account, 'a', 'b', 1, :succeeded, NULL)
     """,
     "a_lot_pays_a_job_once": """
         INSERT INTO transfers VALUES ('tr_x', 'capture', :account, 'a', 'b', 1, :succeeded, :lot)
@@ -75,6 +92,29 @@ BROKEN: dict[str, str] = {
     # Attempts.
     "attempts_have_a_known_state": "UPDATE attempts SET state = 'asleep', finished_at = now()",
     "closed_attempts_say_when": "UPDATE attempts SET finished_at = now() WHERE state = 'open'",
+    "providers_never_pay_us": "UPDATE attempts SET cost_nanos = -1",
+    # Caps and calibrations.
+    "caps_have_a_known_scope": "UPDATE caps SET scope = 'planet'",
+    "caps_have_a_known_period": "UPDATE caps SET period = 'year'",
+    "a_cap_is_never_negative": "UPDATE caps SET limit_nanos = -1",
+    "windows_never_go_below_zero": "UPDATE cap_windows SET held_nanos = -1",
+    "calibration_stays_a_bound": "INSERT INTO calibrations VALUES ('text-prime', 249999, 1)",
+    # Replenishment.
+    "a_threshold_is_never_negative": f"{_POLICY} (:account, -1, 1, 1)",
+    "a_replenishment_buys_something": f"{_POLICY} (:account, 1, 0, 1)",
+    "replenishment_is_capped_by_the_month": f"{_POLICY} (:account, 1, 1, 0)",
+    "replenishments_have_a_known_state": f"{_POLICY} (:account, 1, 1, 1);"
+    f"{_PURCHASE} ('rpl_1', :account, 'lost', 1, NULL, NULL, NULL)",
+    "a_purchase_buys_something": f"{_POLICY} (:account, 1, 1, 1);"
+    f"{_PURCHASE} ('rpl_1', :account, 'requested', 0, NULL, NULL, NULL)",
+    "a_purchase_done_is_a_lot": f"{_POLICY} (:account, 1, 1, 1);"
+    f"{_PURCHASE} ('rpl_1', :account, 'done', 1, NULL, NULL, now())",
+    "failed_purchases_say_why": f"{_POLICY} (:account, 1, 1, 1);"
+    f"{_PURCHASE} ('rpl_1', :account, 'failed', 1, NULL, NULL, now())",
+    "finished_purchases_say_when": f"{_POLICY} (:account, 1, 1, 1);"
+    f"{_PURCHASE} ('rpl_1', :account, 'buying', 1, NULL, NULL, now())",
+    # Records.
+    "types_of_events_are_two_words": "INSERT INTO events VALUES ('evt_1', :account, 'Low!', '{}')",
 }
 """For each constraint, by its sentence, what it must refuse."""
 
@@ -83,9 +123,9 @@ BROKEN: dict[str, str] = {
 def test_what_breaks_an_invariant_is_refused(conn: Connection, book: Book, sentence: str) -> None:
     """The error names the constraint, so that whoever reads it knows what was wrong."""
     *before, breaks = BROKEN[sentence].split(";")
+    values: dict[str, str] = {"account": book.account, "lot": book.lot, "unit": book.unit}
     for statement in before:
-        conn.execute(text(statement))
-    values = {"account": book.account, "lot": book.lot}
+        conn.execute(text(statement), values)
     jobs = {state: getattr(book, state) for state in ("queued", "waiting", "running")}
     ended = {"succeeded": book.succeeded, "failed": book.failed}
     with pytest.raises(IntegrityError, match=f'"{sentence}"'):

@@ -15,7 +15,28 @@ CORRUPTED: dict[str, str] = {
         UPDATE lots SET held_nanos = amount_nanos + 1
     """,
     "what a lot holds is what open holds draw from it": "UPDATE lots SET held_nanos = 0",
-    "what a lot has spent is what was captured from it": "UPDATE lots SET used_nanos = 0",
+    "what a lot has spent is what was captured from it": """
+        UPDATE lots SET used_nanos = 0 WHERE id = :lot
+    """,
+    "tokens of a lot cost their share of it": """
+        ALTER TABLE lots DROP CONSTRAINT tokens_of_a_lot_cost_their_share_of_it;
+        UPDATE lots SET tokens_used = tokens_used + 1 WHERE id = :unit
+    """,
+    "a lot has the tokens that open holds draw from it": """
+        UPDATE hold_lots SET tokens = 102 WHERE job_id = :unit_running AND lot_id = :unit
+    """,
+    "a hold sets aside what its tokens may cost": """
+        UPDATE hold_lots SET tokens = tokens - 1 WHERE job_id = :unit_running AND lot_id = :unit
+    """,
+    "an overrun is what further lots paid": """
+        UPDATE holds SET overrun_nanos = overrun_nanos + 1 WHERE job_id = :overrun
+    """,
+    "a window holds and has spent what its holds did": """
+        UPDATE cap_windows SET held_nanos = held_nanos + 1
+    """,
+    "a hold counts under the caps of its own account and key": """
+        UPDATE caps SET subject_id = 'key_of_somebody_else' WHERE id = :cap
+    """,
     "every lot was credited by one transfer": "UPDATE lots SET amount_nanos = amount_nanos + 1",
     "a transfer moves between the books of its kind": """
         UPDATE transfers SET credit = 'platform:elsewhere' WHERE kind = 'capture'
@@ -91,6 +112,7 @@ WAYS: list[tuple[str, str]] = [
         DELETE FROM transfers WHERE kind = 'deposit';
         INSERT INTO transfers SELECT 'tr_' || n, 'deposit', account_id, 'platform:funding',
         account_id, amount_nanos / 2, NULL, id FROM lots, generate_series(1, 2) AS n
+        WHERE id = :lot
         """,
     ),
     ("every lot was credited by one transfer", "DELETE FROM transfers WHERE kind = 'deposit'"),
@@ -102,8 +124,52 @@ WAYS: list[tuple[str, str]] = [
         "what a lot has spent is what was captured from it",
         """
         INSERT INTO transfers SELECT 'tr_x', kind, account_id, debit, credit, amount_nanos,
-        :failed, lot_id FROM transfers WHERE kind = 'capture'
+        :failed, lot_id FROM transfers WHERE job_id = :succeeded
         """,
+    ),
+    (
+        "a window holds and has spent what its holds did",
+        "UPDATE cap_windows SET spent_nanos = spent_nanos - 1",
+    ),
+    ("a window holds and has spent what its holds did", "DELETE FROM hold_caps"),
+    (
+        "a hold counts under the caps of its own account and key",
+        "UPDATE caps SET account_id = :other_account WHERE id = :cap",
+    ),
+    (
+        "an overrun is what further lots paid",
+        "UPDATE transfers SET kind = 'capture' WHERE kind = 'overrun'",
+    ),
+    (
+        "a transfer moves between the books of its kind",
+        "UPDATE transfers SET debit = account_id WHERE kind = 'shortfall'",
+    ),
+    (
+        "a transfer moves between the books of its kind",
+        "UPDATE transfers SET kind = 'grant' WHERE kind = 'deposit'",
+    ),
+    (
+        "every lot was credited by one transfer",
+        "UPDATE lots SET source = 'grant' WHERE id = :lot",
+    ),
+    (
+        "captures belong to the account that held",
+        "UPDATE transfers SET account_id = :other_account WHERE kind = 'shortfall'",
+    ),
+    (
+        "a succeeded job was settled once, at its cost",
+        "UPDATE jobs SET cost_nanos = cost_nanos - 100 WHERE id = :overrun",
+    ),
+    (
+        "tokens of a lot cost their share of it",
+        """
+        ALTER TABLE lots DROP CONSTRAINT tokens_of_a_lot_cost_their_share_of_it;
+        UPDATE lots SET tokens_used = 1 WHERE id = :lot
+        """,
+    ),
+    (
+        "a hold sets aside what its tokens may cost",
+        "UPDATE hold_lots SET tokens = NULL WHERE lot_id = :unit",
     ),
 ]
 """These, and further ways."""

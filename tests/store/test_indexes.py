@@ -6,10 +6,11 @@ import pytest
 from sqlalchemy import Connection, event, text
 
 from app.domain.job import Lane
+from app.domain.pricing import Usage
 from app.store import jobs, leases, queue, stored, submissions
 from app.store.keeping import purge, waking
 from app.store.keeping.waking import Waiting
-from app.store.starting import claims, starts
+from app.store.starting import claims, funds
 from tests.store.conftest import Book
 
 Ask = Callable[[Connection, Book], object]
@@ -47,7 +48,7 @@ ASKED: dict[str, tuple[str, Ask]] = {
     ),
     "which jobs go on after a deposit": (
         "ix_jobs_short_of_balance",
-        lambda conn, book: waking.wake(conn, [_able(book)], share=20),
+        lambda conn, book: waking.wake(conn, [(_able(book), 10**9)], share=20),
     ),
     "which bodies are old": (
         "job_payloads_have_one_row_per_key",
@@ -127,13 +128,19 @@ def test_other_accounts_lots_are_not_looked_at(conn: Connection, book: Book) -> 
     conn.execute(text("SET LOCAL session_replication_role = replica"))
     conn.execute(_OTHERS, {"account": book.other_account})
     conn.execute(text("ANALYZE lots"))
-    (plan,) = _plans(conn, lambda: starts.lock_lots(conn, [book.account]))
+    claimed, _ = claims.claim(conn, [book.queued], "worker_1", 30, free=[])
+    (plan,) = _plans(conn, lambda: funds.lock(conn, claimed))
     assert "ix_lots_by_account" in plan
 
 
 def _able(book: Book) -> Waiting:
     return Waiting(
-        account_id=book.other_account, instrument="text-prime", least_nanos=1, drawable_nanos=10**9
+        account_id=book.other_account,
+        instrument="text-prime",
+        least_nanos=1,
+        drawable_nanos=10**9,
+        drawable_tokens=0,
+        bound=Usage(input_tokens=1, output_tokens=1),
     )
 
 

@@ -40,6 +40,8 @@ def test_a_new_account_has_its_deposit(api: Api) -> None:
         "available": "10.00",
         "held": "0.00",
         "spent": "0.00",
+        "expired": "0.00",
+        "next_expiry": None,
     }
     assert lot.pop("id").startswith("lot_")
     assert lot == {
@@ -47,8 +49,11 @@ def test_a_new_account_has_its_deposit(api: Api) -> None:
         "amount": "10.00",
         "used": "0.00",
         "held": "0.00",
+        "remaining": "10.00",
+        "expired": "0.00",
         "expires_at": None,
         "instrument": None,
+        "tokens": None,
     }
 
 
@@ -87,16 +92,20 @@ def test_deposits_add_up(api: Api) -> None:
 
 
 def test_an_expired_lot_is_not_available(api: Api) -> None:
-    """What has expired cannot be spent, so it does not count."""
+    """What has expired cannot be spent: it counts as expired, in all and of its lot."""
     expire(api, timedelta(seconds=-1))
-    assert api.balance()["available"] == "0.00"
+    balance = api.balance()
+    assert (balance["available"], balance["expired"]) == ("0.00", "10.00")
+    assert [(lot["remaining"], lot["expired"]) for lot in balance["lots"]] == [("0.00", "10.00")]
 
 
 def test_a_lot_says_when_it_expires(api: Api) -> None:
     """An expiry is a time like all others: RFC 3339 in UTC, with a Z."""
     expire(api, timedelta(hours=4))
-    (lot,) = api.balance()["lots"]
+    balance = api.balance()
+    (lot,) = balance["lots"]
     assert MOMENT.fullmatch(lot["expires_at"])
+    assert balance["next_expiry"] == lot["expires_at"]
 
 
 def test_a_balance_is_ones_own(api: Api) -> None:

@@ -31,6 +31,10 @@ LEAVES = {
     "request_too_large": (413, "invalid_request_error", 413, "request_too_large"),
     "invalid_api_key": (401, "authentication_error", 401, "authentication_error"),
     "insufficient_balance": (402, "insufficient_quota", 402, "billing_error"),
+    "request_exceeds_limit": (402, "insufficient_quota", 402, "billing_error"),
+    "cap_reached": (402, "insufficient_quota", 402, "billing_error"),
+    "balance_replenishing": (503, "server_error", 503, "overloaded_error"),
+    "holds_exhausted": (503, "server_error", 503, "overloaded_error"),
     "model_not_found": (404, "invalid_request_error", 404, "not_found_error"),
     "not_found": (404, "invalid_request_error", 404, "not_found_error"),
     "path_not_found": (404, "invalid_request_error", 404, "not_found_error"),
@@ -212,7 +216,8 @@ def test_no_client_is_left_to_guess_about_a_conflict() -> None:
 def test_no_client_retries_what_needs_a_person() -> None:
     """An empty balance, a failed job and a broken stream are not sent again by themselves."""
     final = (errors.InsufficientBalance, errors.ProviderRejected, errors.WorkerLost)
-    for error in (*final, errors.StreamInterrupted):
+    capped = (errors.RequestExceedsLimit, errors.CapReached)
+    for error in (*final, *capped, errors.StreamInterrupted):
         assert headers(TABLE[error])["x-should-retry"] == "false"
 
 

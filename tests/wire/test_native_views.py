@@ -176,7 +176,10 @@ class Credit:
     used_nanos: int = 1
     held_nanos: int = 0
     expires_at: datetime | None = None
+    is_expired: bool = False
     instrument: str | None = None
+    tokens: int | None = None
+    tokens_left: int | None = None
 
 
 def test_a_balance_is_told_in_decimal_strings() -> None:
@@ -203,3 +206,31 @@ def test_a_lot_without_end_or_scope_says_null() -> None:
     """What never expires and serves every instrument says so by null."""
     shown = balance.view("acct_1", available_nanos=0, held_nanos=0, spent_nanos=0, lots=[Credit()])
     assert (shown["lots"][0]["expires_at"], shown["lots"][0]["instrument"]) == (None, None)
+
+
+def test_what_is_left_of_an_expired_lot_is_expired() -> None:
+    """It remains to nobody; what a hold still draws from it is held, not expired."""
+    lot = Credit(expires_at=MADE, is_expired=True, held_nanos=1_000_000_000)
+    shown = balance.view(
+        "acct_1", available_nanos=0, held_nanos=0, spent_nanos=0, expired_nanos=7, lots=[lot]
+    )
+    assert shown["expired"] == "0.000000007"
+    assert shown["lots"][0]["remaining"] == "0.00"
+    assert shown["lots"][0]["expired"] == "3.999999999"
+
+
+def test_a_lot_of_tokens_tells_how_many_are_left() -> None:
+    """Its tokens stand beside its amount; a lot of money has none."""
+    shown = balance.view(
+        "acct_1",
+        available_nanos=0,
+        held_nanos=0,
+        spent_nanos=0,
+        next_expires_at=MADE,
+        lots=[Credit(tokens=1_000_000, tokens_left=999_500), Credit()],
+    )
+    assert shown["next_expiry"] == "2026-11-23T06:00:00.123456Z"
+    assert [lot["tokens"] for lot in shown["lots"]] == [
+        {"total": 1_000_000, "remaining": 999_500},
+        None,
+    ]

@@ -8,7 +8,6 @@ import pytest
 from sqlalchemy import text
 
 from app.domain.attempt import FailureKind, Outcome
-from app.domain.pricing import Usage
 from app.gateway import Gateway
 from app.services.settle import Finished
 from app.services.start import Started, start
@@ -20,7 +19,7 @@ from workers.settler import Settler
 
 Open = Callable[..., Gateway]
 GRACE_S = 15.0
-TOO_MANY = Usage(input_tokens=2**63, output_tokens=1)
+TOO_HIGH = 2**15
 """A count of tokens that no column holds."""
 
 
@@ -105,7 +104,7 @@ def test_a_commit_nobody_heard_of_is_not_repeated(
 @pytest.mark.parametrize(
     "bad",
     [
-        replace(answer(), usage=TOO_MANY),
+        replace(answer(), status_code=TOO_HIGH),
         replace(failure(FailureKind.REJECTED, 400), message="half \ud83d of a pair"),
     ],
     ids=["more tokens than fit", "text that cannot be sent"],
@@ -135,7 +134,7 @@ def test_an_outage_beside_one_that_cannot_be_written(
     settled: list[Finished] = []
     settler = Settler(gateway, settled.extend)
     settler.put(Finished(job=good, outcome=answer()))
-    settler.put(Finished(job=bad, outcome=replace(answer(), usage=TOO_MANY)))
+    settler.put(Finished(job=bad, outcome=replace(answer(), status_code=TOO_HIGH)))
     with cut(gateway, open_another(), before=1):
         settler.open()
         settler.close(grace_s=GRACE_S)
@@ -146,7 +145,7 @@ def test_an_outage_beside_one_that_cannot_be_written(
 def test_every_slot_is_given_back(gateway: Gateway, customer: Customer, desk: Desk) -> None:
     """What cannot be written is reported too, so that its slot and its lease are let go."""
     (job,) = _started(gateway, customer, 1)
-    desk.put([job], replace(answer(), usage=TOO_MANY))
+    desk.put([job], replace(answer(), status_code=TOO_HIGH))
     assert desk.heard(1)
     assert standing(gateway, job.id) == ("running", None, 1)
 

@@ -38,7 +38,9 @@ def stand(wishes: Wishes, settings: Settings, interrupts: Interrupts, voice: Voi
     with ExitStack() as undo:
         undo.enter_context(_alone(wishes.state))
         kept, was_killed = _kept(wishes)
-        plan = make_plan(wishes, voice, after_a_kill=was_killed)
+        plan = make_plan(
+            wishes, voice, after_a_kill=was_killed, has_funding=bool(settings.funding_url)
+        )
         servers = undo.enter_context(open_servers(settings, plan.state, voice))
         is_embedded = not settings.database_url
         settings = servers.settings.model_copy(update={"catalog": plan.catalog})
@@ -102,6 +104,7 @@ def _notice(wishes: Wishes, plan: Plan, settings: Settings, opened: Opened) -> N
         key=opened.key,
         account=opened.name,
         simulator_url=plan.simulator_url,
+        funding_url=plan.funding_url,
         database_url=settings.database_url,
         redis_url=settings.redis_url,
     )

@@ -1,6 +1,7 @@
 """What `busbar up` decides before anything runs: where everything is, and what it sells."""
 
-from dataclasses import dataclass
+import secrets
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,7 @@ OWN_CATALOG: Final = Path("busbar.toml")
 FAVOURITE: Final = "text-standard"
 SIMULATOR_HOST: Final = "127.0.0.1"
 SIMULATOR_IN_EXAMPLE: Final = "http://127.0.0.1:8090"
+SECRET_BYTES: Final = 16
 LEFTOVERS_S: Final = 5.0
 """Within this time the processes of a killed `busbar up` have found out and left their ports."""
 
@@ -45,6 +47,9 @@ class Plan:
     port: int
     simulator_port: int | None
     """None: no simulator."""
+    funding_port: int | None
+    """None: no simulated payment service, because there is another one, or no simulator."""
+    funding_secret: str = field(repr=False)
     workers: int
     catalog: Path
     instrument: str
@@ -59,6 +64,11 @@ class Plan:
     def simulator_url(self) -> str | None:
         """Where the simulator answers."""
         return url_of(SIMULATOR_HOST, self.simulator_port) if self.simulator_port else None
+
+    @property
+    def funding_url(self) -> str | None:
+        """Where the simulated payment service answers."""
+        return url_of(SIMULATOR_HOST, self.funding_port) if self.funding_port else None
 
     @property
     def logs(self) -> Path:
@@ -90,11 +100,14 @@ def with_catalog(settings: Settings) -> tuple[Settings, str | None]:
     return settings.model_copy(update={"catalog": found}), f"the catalog is {found}"
 
 
-def make_plan(wishes: Wishes, voice: Voice, *, after_a_kill: bool) -> Plan:
+def make_plan(
+    wishes: Wishes, voice: Voice, *, after_a_kill: bool, has_funding: bool = False
+) -> Plan:
     """Choose ports, check the catalog, make the folders.
 
     `after_a_kill` says that the last `busbar up` in this state directory may just have died, so
-    that its ports come free soon. Raises Refused, CatalogError and OSError.
+    that its ports come free soon; `has_funding`, that the settings name a funding source. Raises
+    Refused, CatalogError and OSError.
     """
     if wishes.catalog is not None:
         catalog.load(wishes.catalog)
@@ -110,6 +123,8 @@ def make_plan(wishes: Wishes, voice: Voice, *, after_a_kill: bool) -> Plan:
         host=wishes.host,
         port=port,
         simulator_port=simulator_port,
+        funding_port=None if has_funding else _funding_port(port, simulator_port),
+        funding_secret=secrets.token_hex(SECRET_BYTES),
         workers=wishes.workers,
         catalog=chosen,
         instrument=FAVOURITE if FAVOURITE in names else next(iter(names)),
@@ -125,6 +140,15 @@ def _simulator_port(wishes: Wishes, port: int, patience_s: float, voice: Voice) 
             voice.tell(line)
         else:
             voice.warn(f"{line}, which {wishes.catalog} may not know")
+    return found
+
+
+def _funding_port(port: int, simulator_port: int | None) -> int | None:
+    """Return any free port: nobody but our own processes needs to know it beforehand."""
+    if simulator_port is None:
+        return None
+    while (found := another_port(SIMULATOR_HOST, 0, besides=port, patience_s=0)) == simulator_port:
+        pass
     return found
 
 

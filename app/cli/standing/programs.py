@@ -26,12 +26,19 @@ def programs(plan: Plan, settings: Settings) -> list[list[Program]]:
         _worker(number, plan, environment, settings) for number in range(1, plan.workers + 1)
     ]
     stages = [[_web(plan, environment)], workers]
-    return stages if plan.simulator_port is None else [*stages, [_simulator(plan)]]
+    if plan.simulator_port is None:
+        return stages
+    return [*stages, [_simulator(plan), *([_funding(plan)] if plan.funding_port else [])]]
 
 
 def _environment(plan: Plan, settings: Settings) -> dict[str, str]:
+    funding = {
+        "BUSBAR_FUNDING_URL": plan.funding_url or "",
+        "BUSBAR_FUNDING_SECRET": plan.funding_secret,
+    }
     return child_environment(
         {
+            **(funding if plan.funding_url else {}),
             "BUSBAR_DATABASE_URL": settings.database_url,
             "BUSBAR_REDIS_URL": settings.redis_url,
             "BUSBAR_STATE_DIR": str(plan.state),
@@ -76,6 +83,17 @@ def _simulator(plan: Plan) -> Program:
         environment=child_environment({}),
         log=plan.logs / "simulator.log",
         url=f"{plan.simulator_url}/healthz",
+    )
+
+
+def _funding(plan: Plan) -> Program:
+    flags = ("--host", SIMULATOR_HOST, "--port", str(plan.funding_port), "--exit-with-parent")
+    return Program(
+        name="funding",
+        command=_python("app.simulator.funding", *flags, "--secret", plan.funding_secret),
+        environment=child_environment({}),
+        log=plan.logs / "funding.log",
+        url=f"{plan.funding_url}/healthz",
     )
 
 

@@ -21,10 +21,11 @@ class Ready:
     key: str
     account: str
     simulator_url: str | None = None
+    funding_url: str | None = None
     database_url: str
     redis_url: str
     processes: Mapping[str, int] = field(default_factory=dict)
-    """Names (`web`, `worker-1` …, `simulator`, `postgres`, `valkey`) and process ids."""
+    """Names (`web`, `worker-1` …, `simulator`, `funding`, `postgres`, `valkey`) and process ids."""
 
     @classmethod
     def read(cls, path: Path) -> Self | None:
@@ -35,12 +36,17 @@ class Ready:
             texts = {name: found[name] for name in ("base_url", "key", "account")}
             texts |= {name: found[name] for name in ("database_url", "redis_url")}
             processes = {str(name): int(pid) for name, pid in found["processes"].items()}
-            simulator_url = found["simulator_url"]
+            simulator_url, funding_url = found["simulator_url"], found.get("funding_url")
         except (OSError, ValueError, LookupError, TypeError, AttributeError):
             return None
-        if not all(isinstance(text, str) for text in (*texts.values(), simulator_url or "")):
+        if not all(
+            isinstance(text, str)
+            for text in (*texts.values(), simulator_url or "", funding_url or "")
+        ):
             return None
-        return cls(**texts, simulator_url=simulator_url, processes=processes)
+        return cls(
+            **texts, simulator_url=simulator_url, funding_url=funding_url, processes=processes
+        )
 
     def write(self, path: Path) -> None:
         """Put the file in place whole, readable by its owner alone. Raises OSError."""

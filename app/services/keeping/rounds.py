@@ -4,6 +4,7 @@ Kept in memory only. A new leader begins anew, which costs it a step that finds 
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from weakref import WeakKeyDictionary
 
@@ -12,11 +13,15 @@ from app.gateway import Gateway
 
 @dataclass(slots=True)
 class Rounds:
-    """The last account and instrument looked at, the last body, and a sweep's next step."""
+    """The last account and instrument looked at, the last body, a sweep's next step.
+
+    `calibrated_at` is when prompts were last looked at.
+    """
 
     account: tuple[str, str] = ("", "")
     body: str = ""
     step: int = 0
+    calibrated_at: datetime | None = None
 
 
 def rounds(gateway: Gateway) -> Rounds:

@@ -11,6 +11,7 @@ from app.domain.ids import ENTROPY_BYTES, new_id
 from app.domain.job import FINAL, Lane
 from app.gateway import Gateway
 from app.services.gather import ran_out_of_time
+from app.services.keeping.calibrate import calibrate
 from app.services.keeping.rounds import rounds
 from app.services.keeping.wake import wake
 from app.services.outage import as_unavailable
@@ -119,4 +120,11 @@ def _tidy(gateway: Gateway) -> int:
     return 0  # jobs moved
 
 
-_STEPS: Final[tuple[Callable[[Gateway], int], ...]] = (_recover, _expire, _forget, wake, _tidy)
+_STEPS: Final[tuple[Callable[[Gateway], int], ...]] = (
+    _recover,
+    _expire,
+    _forget,
+    wake,
+    calibrate,
+    _tidy,
+)

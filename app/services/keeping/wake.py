@@ -43,7 +43,12 @@ def wake_account(gateway: Gateway, account_id: str) -> int:
 
 
 def _wake(gateway: Gateway, found: Sequence[Waiting]) -> int:
-    able = [each for each in found if each.can_go_on]
+    prices = {name: it.price for name, it in gateway.catalog.instruments.items()}
+    able = [
+        (each, each.worth(prices.get(each.instrument)))
+        for each in found
+        if each.can_go_on(prices.get(each.instrument))
+    ]
     if not able:
         return 0
     share = next((share for share in SHARES if share * len(able) <= SHARES[0]), SHARES[-1])

@@ -13,9 +13,11 @@ from sqlalchemy import (
     BigInteger,
     Connection,
     Integer,
+    Numeric,
     Select,
     Text,
     bindparam,
+    case,
     func,
     literal_column,
     or_,
@@ -25,6 +27,7 @@ from sqlalchemy import (
     update,
 )
 
+from app.domain.pricing import Price, Usage, cost, uncovered
 from app.store.prepared import Prepared, arrays, rows
 from app.store.starting.starts import NANOS_MAX
 from app.store.tables import IS_DRAWABLE, jobs, lots, word
@@ -39,17 +42,38 @@ WOKEN_MAX: Final = 5_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """An account with jobs of one instrument that wait for its balance."""
+    """An account with jobs of one instrument that wait for its balance.
+
+    `least_nanos` is what the cheapest of them needs and `bound` the most tokens it may come to;
+    `drawable_nanos` and `drawable_tokens` are what lots of money and of tokens have for it.
+    """
 
     account_id: str
     instrument: str
     least_nanos: int
     drawable_nanos: int
+    drawable_tokens: int
+    bound: Usage
 
-    @property
-    def can_go_on(self) -> bool:
-        """True when the balance covers the cheapest of these jobs."""
-        return self.drawable_nanos >= self.least_nanos
+    def can_go_on(self, price: Price | None) -> bool:
+        """True when the balance covers the cheapest of these jobs; `price` is that of today."""
+        return self.drawable_nanos >= self.least_nanos - self._spared(price)
+
+    def worth(self, price: Price | None) -> int:
+        """What the balance is worth to these jobs, tokens at what they cost the cheapest of them.
+
+        Jobs of other shapes make of that more or less; whoever is woken in vain waits again.
+        """
+        tokens = self.bound.input_tokens + self.bound.output_tokens
+        average = self.drawable_tokens * self.least_nanos // tokens if price else 0
+        return self.drawable_nanos + max(average, self._spared(price))
+
+    def _spared(self, price: Price | None) -> int:
+        """What lots of tokens spare the cheapest job."""
+        if price is None or not self.drawable_tokens:
+            return 0
+        rest = cost(uncovered(self.bound, self.drawable_tokens), price)
+        return max(0, self.least_nanos - rest)
 
 
 def waiting(conn: Connection, *, after: tuple[str, str], limit: int) -> list[Waiting]:
@@ -65,18 +89,21 @@ def waiting(conn: Connection, *, after: tuple[str, str], limit: int) -> list[Wai
             instrument=row.instrument,
             least_nanos=row.needed_nanos,
             drawable_nanos=row.drawable_nanos,
+            drawable_tokens=row.drawable_tokens,
+            bound=Usage(input_tokens=row.input_tokens_max, output_tokens=row.output_tokens_max),
         )
         for row in found
     ]
 
 
-def wake(conn: Connection, able: Sequence[Waiting], *, share: int) -> int:
+def wake(conn: Connection, able: Sequence[tuple[Waiting, int]], *, share: int) -> int:
     """Queue up to `share` jobs of each of `able`, the cheapest first; return how many.
 
-    No more than the balance covers beside the jobs that were woken before and not claimed yet, so
-    that few are woken in vain. Rows another transaction works on are left out.
+    Each comes with what its balance is worth. No more than that covers beside the jobs that were
+    woken before and not claimed yet, so that few are woken in vain. Rows another transaction works
+    on are left out.
     """
-    entries = [(each.account_id, each.instrument, each.drawable_nanos) for each in able]
+    entries = [(each.account_id, each.instrument, min(worth, NANOS_MAX)) for each, worth in able]
     named = arrays("w", entries, "account_id", "instrument", "drawable_nanos")
     return _WAKE[share](conn, **named).rowcount
 
@@ -97,24 +124,41 @@ def _waiting() -> Prepared:
         .cte("looked")
         .prefix_with("MATERIALIZED")
     )
-    left = func.sum(lots.c.amount_nanos - lots.c.used_nanos - lots.c.held_nanos)
+    left = lots.c.amount_nanos - lots.c.used_nanos - lots.c.held_nanos
+    in_money = func.sum(left).filter(lots.c.tokens.is_(None))
+    in_tokens = func.sum(_available_tokens(left))
     drawable = (
-        select(_to_bigint(func.coalesce(left, 0)))
+        select(
+            _to_bigint(func.coalesce(in_money, 0)).label("drawable_nanos"),
+            _to_bigint(func.coalesce(in_tokens, 0)).label("drawable_tokens"),
+        )
         .where(lots.c.account_id == looked.c.account_id, IS_DRAWABLE)
         .where(or_(lots.c.instrument.is_(None), lots.c.instrument == looked.c.instrument))
-        .scalar_subquery()
+        .lateral("drawable")
     )
     return Prepared(
-        select(looked, drawable.label("drawable_nanos")).order_by(
-            looked.c.account_id, looked.c.instrument
-        )
+        select(looked, drawable)
+        .select_from(looked.join(drawable, true()))
+        .order_by(looked.c.account_id, looked.c.instrument)
     )
+
+
+def _available_tokens(left: Any) -> Any:
+    """What `Lot.available_tokens` says; NULL for a lot of money."""
+    tokens = lots.c.tokens.cast(Numeric())
+    worth = func.div(left * tokens, lots.c.amount_nanos.cast(Numeric()))
+    held = func.div(lots.c.held_nanos * tokens, lots.c.amount_nanos.cast(Numeric()))
+    fewer = func.least(worth, tokens - lots.c.tokens_used - held)
+    return case((lots.c.tokens.is_not(None), func.greatest(fewer, 0)))
 
 
 def _next(account_id: Any, instrument: Any) -> Select[Any]:
     """The cheapest waiting job of the account and instrument that come next."""
     return (
-        select(jobs.c.account_id, jobs.c.instrument, jobs.c.needed_nanos)
+        select(
+            *(jobs.c.account_id, jobs.c.instrument, jobs.c.needed_nanos),
+            *(jobs.c.input_tokens_max, jobs.c.output_tokens_max),
+        )
         .where(_short("waiting"))
         .where(tuple_(jobs.c.account_id, jobs.c.instrument) > tuple_(account_id, instrument))
         .order_by(jobs.c.account_id, jobs.c.instrument, jobs.c.needed_nanos)

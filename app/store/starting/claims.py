@@ -48,6 +48,7 @@ class Claimed:
     id: str
     attempt: int
     account_id: str
+    key_id: str
     lane: Lane
     instrument: str
     endpoint: str
@@ -56,10 +57,12 @@ class Claimed:
     output_tokens_max: int
     failures: int
     left_s: float
+    short_s: float
     is_read: bool
     request: bytes | None
     stream: bool
     betas: str | None
+    max_cost_nanos: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +97,7 @@ def _to_claimed(row: Any) -> Claimed:
         id=row.id,
         attempt=row.attempt,
         account_id=row.account_id,
+        key_id=row.key_id,
         lane=Lane(row.lane),
         instrument=row.instrument,
         endpoint=row.endpoint,
@@ -102,10 +106,12 @@ def _to_claimed(row: Any) -> Claimed:
         output_tokens_max=row.output_tokens_max,
         failures=row.failures,
         left_s=row.left_s,
+        short_s=row.short_s,
         is_read=row.is_read,
         request=bytes(row.body) if row.body is not None else None,
         stream=row.stream,
         betas=row.betas,
+        max_cost_nanos=row.max_cost_nanos,
     )
 
 
@@ -117,8 +123,11 @@ _OF_DUE: Final[tuple[Any, ...]] = (
 _OF_CLAIMED: Final[tuple[Any, ...]] = (
     *(jobs.c.attempt, jobs.c.account_id, jobs.c.instrument, jobs.c.endpoint, jobs.c.on_empty),
     *(jobs.c.input_tokens_max, jobs.c.output_tokens_max, jobs.c.failures),
-    *(jobs.c.stream, jobs.c.betas),
+    *(jobs.c.stream, jobs.c.betas, jobs.c.key_id, jobs.c.max_cost_nanos),
     func.extract("epoch", jobs.c.deadline_at - func.now()).cast(Double()).label("left_s"),
+    func.coalesce(func.extract("epoch", func.now() - jobs.c.short_since), literal_column("0"))
+    .cast(Double())
+    .label("short_s"),
 )
 
 

@@ -10,7 +10,7 @@ from app.domain.hold import Hold
 from app.domain.lots import Part
 from app.domain.pricing import Price
 from app.store.prepared import Prepared
-from app.store.tables import IS_OPEN, attempts, hold_lots, holds, lots
+from app.store.tables import IS_OPEN, attempts, hold_caps, hold_lots, holds, lots
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,8 @@ def of(conn: Connection, ids: Sequence[str]) -> Mapping[str, History]:
     for row in _HOLDS(conn, ids=list(ids)):
         parts, _ = found.setdefault(row.job_id, ([], row))
         if row.lot_id is not None:
-            parts.append(Part(lot_id=row.lot_id, nanos=row.part_nanos))
+            part = Part(lot_id=row.lot_id, nanos=row.part_nanos, tokens=row.part_tokens)
+            parts.append(part)
     failed: dict[str, list[str]] = {}
     for row in _FAILED(conn, ids=list(ids)):
         failed.setdefault(row.job_id, []).append(f"{row.provider}/{row.model}")
@@ -46,6 +47,7 @@ def _to_hold(parts: Sequence[Part], row: Any) -> Hold:
         account_id=row.account_id,
         price=Price(input_nanos=row.input_price_nanos, output_nanos=row.output_price_nanos),
         parts=tuple(parts),
+        caps=tuple(row.caps),
     )
 
 
@@ -53,6 +55,9 @@ _IDS: Final = bindparam("ids", type_=ARRAY(Text()))
 
 
 def _holds() -> Prepared:
+    caps = func.array(
+        select(hold_caps.c.cap_id).where(hold_caps.c.job_id == holds.c.job_id).scalar_subquery()
+    )
     return Prepared(
         select(
             holds.c.job_id,
@@ -61,6 +66,8 @@ def _holds() -> Prepared:
             holds.c.output_price_nanos,
             hold_lots.c.lot_id,
             hold_lots.c.amount_nanos.label("part_nanos"),
+            hold_lots.c.tokens.label("part_tokens"),
+            caps.label("caps"),
         )
         .select_from(
             holds.outerjoin(
@@ -69,7 +76,12 @@ def _holds() -> Prepared:
             )
         )
         .where(holds.c.job_id == func.any(_IDS), IS_OPEN)
-        .order_by(holds.c.job_id, lots.c.expires_at.nulls_last(), hold_lots.c.lot_id)
+        .order_by(
+            holds.c.job_id,
+            hold_lots.c.tokens.is_(None),
+            lots.c.expires_at.nulls_last(),
+            hold_lots.c.lot_id,
+        )
     )
 
 

@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import (
-    ARRAY,
     BigInteger,
     Boolean,
     Connection,
     Double,
     Integer,
     Text,
-    bindparam,
     case,
     func,
     insert,
@@ -23,9 +21,8 @@ from sqlalchemy import (
 
 from app.domain.hold import Hold
 from app.domain.job import RUNNABLE, JobState
-from app.domain.lots import Lot
 from app.store.prepared import Prepared, arrays, rows, seconds
-from app.store.tables import IS_DRAWABLE, attempts, hold_lots, holds, jobs, lots
+from app.store.tables import attempts, hold_lots, holds, jobs, lots
 
 NANOS_MAX: Final = 2**63 - 1
 """What a BIGINT holds. A job may need more than that; it will not get it."""
@@ -59,22 +56,6 @@ class Refusal:
     error_message: str | None = None
 
 
-def lock_lots(conn: Connection, account_ids: Sequence[str]) -> list[Lot]:
-    """Lock and return the lots these accounts may draw from now, by id so that nobody deadlocks."""
-    return [
-        Lot(
-            id=row.id,
-            account_id=row.account_id,
-            amount_nanos=row.amount_nanos,
-            used_nanos=row.used_nanos,
-            held_nanos=row.held_nanos,
-            expires_at=row.expires_at,
-            instrument=row.instrument,
-        )
-        for row in _LOCK_LOTS(conn, account_ids=list(account_ids))
-    ]
-
-
 def write(conn: Connection, new_holds: Sequence[Hold], opened: Sequence[NewAttempt]) -> None:
     """Write the holds, take their parts from the lots, and open the attempts."""
     _WRITE(
@@ -82,7 +63,11 @@ def write(conn: Connection, new_holds: Sequence[Hold], opened: Sequence[NewAttem
         **arrays("h", [_hold_row(hold) for hold in new_holds], *_HOLD),
         **arrays(
             "p",
-            [(hold.job_id, part.lot_id, part.nanos) for hold in new_holds for part in hold.parts],
+            [
+                (hold.job_id, part.lot_id, part.nanos, part.tokens)
+                for hold in new_holds
+                for part in hold.parts
+            ],
             *_PART,
         ),
         **arrays("a", [(a.job_id, a.number, a.provider, a.model) for a in opened], *_ATTEMPT),
@@ -120,7 +105,7 @@ def _hold_row(hold: Hold) -> tuple[Any, ...]:
 
 
 _HOLD: Final = ("job_id", "account_id", "amount_nanos", "input_price_nanos", "output_price_nanos")
-_PART: Final = ("job_id", "lot_id", "amount_nanos")
+_PART: Final = ("job_id", "lot_id", "amount_nanos", "tokens")
 _ATTEMPT: Final = ("job_id", "number", "provider", "model")
 _REFUSAL: Final = (
     "job_id",
@@ -135,16 +120,6 @@ _REFUSAL: Final = (
 )
 
 
-def _lock_lots() -> Prepared:
-    accounts = bindparam("account_ids", type_=ARRAY(Text()))
-    return Prepared(
-        select(lots)
-        .where(lots.c.account_id == func.any(accounts), IS_DRAWABLE)
-        .order_by(lots.c.id)
-        .with_for_update(key_share=True)
-    )
-
-
 def _write() -> Prepared:
     new_hold = rows(
         "h",
@@ -154,7 +129,7 @@ def _write() -> Prepared:
         input_price_nanos=BigInteger(),
         output_price_nanos=BigInteger(),
     )
-    part = rows("p", job_id=Text(), lot_id=Text(), amount_nanos=BigInteger())
+    part = rows("p", job_id=Text(), lot_id=Text(), amount_nanos=BigInteger(), tokens=BigInteger())
     opened = rows("a", job_id=Text(), number=Integer(), provider=Text(), model=Text())
     taken = (
         select(part.c.lot_id, func.sum(part.c.amount_nanos).cast(BigInteger()).label("nanos"))
@@ -194,6 +169,9 @@ def _refuse() -> Prepared:
             reason=refused.c.reason,
             attempts=jobs.c.attempts - 1,
             needed_nanos=refused.c.needed_nanos,
+            short_since=case(
+                (refused.c.needed_nanos > 0, func.coalesce(jobs.c.short_since, func.now()))
+            ),
             # The claim set it in this very transaction, for a job that has not started after all.
             started_at=func.nullif(jobs.c.started_at, func.now()),
             leased_until=None,
@@ -207,6 +185,5 @@ def _refuse() -> Prepared:
     )
 
 
-_LOCK_LOTS: Final = _lock_lots()
 _WRITE: Final = _write()
 _REFUSE: Final = _refuse()

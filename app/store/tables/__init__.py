@@ -2,6 +2,8 @@
 
 from app.store.tables.accounts import accounts, idempotency_keys, keys
 from app.store.tables.base import metadata, word
+from app.store.tables.calibrations import calibrations
+from app.store.tables.caps import cap_windows, caps, hold_caps
 from app.store.tables.jobs import (
     IS_FINAL,
     IS_RUNNABLE,
@@ -11,6 +13,8 @@ from app.store.tables.jobs import (
     jobs,
 )
 from app.store.tables.money import IS_DRAWABLE, IS_OPEN, hold_lots, holds, lots, transfers
+from app.store.tables.records import audit, events, usage_closed_days, usage_days
+from app.store.tables.replenishing import replenish_policies, replenishments
 
 __all__ = [
     "IS_DRAWABLE",
@@ -20,6 +24,12 @@ __all__ = [
     "IS_RUNNING",
     "accounts",
     "attempts",
+    "audit",
+    "calibrations",
+    "cap_windows",
+    "caps",
+    "events",
+    "hold_caps",
     "hold_lots",
     "holds",
     "idempotency_keys",
@@ -28,6 +38,10 @@ __all__ = [
     "keys",
     "lots",
     "metadata",
+    "replenish_policies",
+    "replenishments",
     "transfers",
+    "usage_closed_days",
+    "usage_days",
     "word",
 ]

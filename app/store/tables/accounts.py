@@ -20,8 +20,10 @@ accounts = Table(
     metadata,
     Column("id", Id, primary_key=True),
     Column("name", Text, nullable=False),
+    Column("hold_mode", Text, nullable=False, server_default="bound"),
     created_at(),
     UniqueConstraint("name", name="account_names_are_unique"),
+    CheckConstraint("hold_mode IN ('bound', 'calibrated')", name="holds_are_made_in_a_known_mode"),
     CheckConstraint(
         "length(name) BETWEEN 1 AND 200", name="account_names_have_1_to_200_characters"
     ),

@@ -50,7 +50,10 @@ jobs = Table(
     Column("input_tokens_max", BigInteger, nullable=False),
     Column("output_tokens_max", BigInteger, nullable=False),
     Column("request_bytes", Integer, nullable=False, server_default="0"),
+    Column("max_cost_nanos", BigInteger),
     Column("needed_nanos", BigInteger, nullable=False, server_default="0"),
+    # When the balance first fell short of its hold; waking it does not start its patience anew.
+    Column("short_since", Moment),
     Column("state", Text, nullable=False, server_default="queued"),
     Column("reason", Text),
     created_at(),
@@ -186,6 +189,14 @@ attempts = Table(
     Column("status_code", SmallInteger),
     Column("started_at", Moment, nullable=False, server_default=func.now()),
     Column("finished_at", Moment),
+    # What the provider reported, and what it is thought to charge for it; nobody has paid that when
+    # the attempt did not succeed, or its answer was free.
+    Column("input_tokens", BigInteger),
+    Column("output_tokens", BigInteger),
+    Column("cost_nanos", BigInteger),
+    Column("first_token_ms", Integer),
+    Column("flag", Text),
+    CheckConstraint("cost_nanos >= 0", name="providers_never_pay_us"),
     CheckConstraint(
         "state IN ('open', 'succeeded', 'failed', 'interrupted', 'lost')",
         name="attempts_have_a_known_state",

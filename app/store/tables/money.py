@@ -31,6 +31,9 @@ lots = Table(
     Column("amount_nanos", BigInteger, nullable=False),
     Column("used_nanos", BigInteger, nullable=False, server_default="0"),
     Column("held_nanos", BigInteger, nullable=False, server_default="0"),
+    # A lot of tokens, bought at a flat price: `amount_nanos` is what all of them cost together.
+    Column("tokens", BigInteger),
+    Column("tokens_used", BigInteger, nullable=False, server_default="0"),
     Column("expires_at", Moment),
     created_at(),
     UniqueConstraint("account_id", "reference", name="a_reference_credits_an_account_once"),
@@ -39,7 +42,14 @@ lots = Table(
     CheckConstraint("held_nanos >= 0", name="held_is_never_negative"),
     CheckConstraint("used_nanos + held_nanos <= amount_nanos", name="a_lot_never_goes_below_zero"),
     CheckConstraint(
-        "source IN ('deposit', 'grant', 'replenishment', 'refund')", name="lots_have_a_known_source"
+        "source IN ('deposit', 'grant', 'replenishment', 'refund', 'adjustment')",
+        name="lots_have_a_known_source",
+    ),
+    CheckConstraint(
+        "CASE WHEN tokens IS NULL THEN tokens_used = 0 ELSE instrument IS NOT NULL AND tokens > 0"
+        " AND tokens_used BETWEEN 0 AND tokens"
+        " AND used_nanos = div(amount_nanos::numeric * tokens_used, tokens::numeric) END",
+        name="tokens_of_a_lot_cost_their_share_of_it",
     ),
     # Each hold and each settlement updates a lot. That stays a HOT update only while no index
     # mentions what changes, not even in its predicate, and the page has room.
@@ -55,6 +65,8 @@ holds = Table(
     Column("state", Text, nullable=False, server_default="open"),
     Column("amount_nanos", BigInteger, nullable=False),
     Column("captured_nanos", BigInteger, nullable=False, server_default="0"),
+    # What a call cost above its hold, and further lots of its account paid.
+    Column("overrun_nanos", BigInteger, nullable=False, server_default="0"),
     Column("input_price_nanos", BigInteger, nullable=False),
     Column("output_price_nanos", BigInteger, nullable=False),
     created_at(),
@@ -64,6 +76,7 @@ holds = Table(
     CheckConstraint(
         "captured_nanos BETWEEN 0 AND amount_nanos", name="a_capture_never_exceeds_its_hold"
     ),
+    CheckConstraint("overrun_nanos >= 0", name="an_overrun_is_never_negative"),
     CheckConstraint("state = 'captured' OR captured_nanos = 0", name="only_captured_holds_cost"),
     CheckConstraint("(state = 'open') = (closed_at IS NULL)", name="closed_holds_say_when"),
     # A trigger (migration 0002) refuses every change of a closed hold.
@@ -77,6 +90,7 @@ hold_lots = Table(
     Column("job_id", Id, ForeignKey("holds.job_id"), primary_key=True),
     Column("lot_id", Id, ForeignKey("lots.id"), primary_key=True),
     Column("amount_nanos", BigInteger, nullable=False),
+    Column("tokens", BigInteger),
     CheckConstraint("amount_nanos > 0", name="a_lot_gives_something_to_a_hold"),
 )
 
@@ -102,8 +116,24 @@ transfers = Table(
     ),
     CheckConstraint("amount_nanos > 0", name="a_transfer_moves_something"),
     CheckConstraint("debit <> credit", name="a_transfer_has_two_sides"),
-    CheckConstraint("kind IN ('deposit', 'capture')", name="transfers_have_a_known_kind"),
-    CheckConstraint("(kind = 'capture') = (job_id IS NOT NULL)", name="captures_name_their_job"),
+    CheckConstraint(
+        "kind IN ('deposit', 'grant', 'replenishment', 'refund', 'adjustment', 'capture',"
+        " 'overrun', 'shortfall')",
+        name="transfers_have_a_known_kind",
+    ),
+    CheckConstraint(
+        "(kind IN ('capture', 'overrun', 'shortfall')) = (job_id IS NOT NULL)",
+        name="captures_name_their_job",
+    ),
+    CheckConstraint(
+        "(kind = 'shortfall') = (lot_id IS NULL)", name="all_but_shortfalls_move_a_lot"
+    ),
+    Index(
+        "ix_transfers_one_shortfall",
+        "job_id",
+        unique=True,
+        postgresql_where=text("kind = 'shortfall'"),
+    ),
     Index("ix_transfers_by_account", "account_id", "id"),
     Index("ix_transfers_by_lot", "lot_id"),
 )

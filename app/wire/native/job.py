@@ -18,6 +18,9 @@ from app.wire.metadata import Metadata, storable
 JOBS_MAX: Final = 1_000
 DEADLINE_MAX_S: Final = 604_800
 
+MAX_COST_CHARACTERS: Final = 21
+"""Ten digits, a point and nine decimals, and one to be told that it is too much."""
+
 _Text64 = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(storable)]
 
 
@@ -31,6 +34,7 @@ class JobRequest(BaseModel):
     custom_id: _Text64 | None = None
     metadata: Metadata | None = None
     deadline_s: Annotated[int, Field(ge=1, le=DEADLINE_MAX_S)] | None = None
+    max_cost: Annotated[str, Field(max_length=MAX_COST_CHARACTERS)] | None = None
 
 
 def entries(body: Mapping[str, Any]) -> list[Any]:

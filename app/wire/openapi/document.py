@@ -14,12 +14,13 @@ from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 from app.wire.openapi.parameters import HEADERS, REQUEST_IDS
 from app.wire.openapi.refusals import ENVELOPES, as_examples, refusals
 from app.wire.openapi.route import Answer, Body, Content, Parameter, Route, Shapes
-from app.wire.openapi.routes import account, calls, house, jobs, stored
+from app.wire.openapi.routes import account, calls, house, jobs, stored, usage
 
 ROUTES: Final[Sequence[Route]] = (
     *calls.ROUTES,
     *stored.ROUTES,
     *account.ROUTES,
+    *usage.ROUTES,
     *jobs.ROUTES,
     *house.ROUTES,
 )

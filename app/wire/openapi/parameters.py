@@ -50,6 +50,13 @@ IDEMPOTENCY_KEY: Final = Parameter(
     schema={"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
     example="order-1041",
 )
+MAX_COST: Final = Parameter(
+    name="x-busbar-max-cost",
+    where="header",
+    text="The most this call may cost, in US dollars; 402 when it may come to more.",
+    schema={"type": "string", "pattern": r"^[0-9]{1,10}(\.[0-9]{1,9})?$"},
+    example="0.05",
+)
 VERSION: Final = Parameter(
     name=VERSION_HEADER,
     where="header",
@@ -76,7 +83,8 @@ Errors = tuple[type[BusbarError], ...]
 REQUEST_IDS: Final = ("x-request-id", "request-id")
 """On every answer."""
 
-JOB_HEADERS: Final = ("x-busbar-job-id", "idempotent-replayed")
+RECEIPT_HEADERS: Final = ("x-busbar-request-id", "x-busbar-cost")
+JOB_HEADERS: Final = ("x-busbar-job-id", "idempotent-replayed", *RECEIPT_HEADERS)
 CHAT_LIMITS: Final = tuple(
     f"x-ratelimit-{item}-{measure}"
     for measure in ("requests", "tokens")
@@ -95,6 +103,14 @@ HEADERS: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     "x-request-id": ("This request's id, under OpenAI's name.", {"type": "string"}),
     "request-id": ("This request's id, under Anthropic's name.", {"type": "string"}),
     "x-busbar-job-id": ("The job behind the answer: `GET /v1/jobs/{id}`.", {"type": "string"}),
+    "x-busbar-request-id": (
+        "The name of the job's receipt: `GET /v1/usage/{request_id}`.",
+        {"type": "string"},
+    ),
+    "x-busbar-cost": (
+        "What the job cost, in US dollars, once it has ended.",
+        {"type": "string", "pattern": r"^[0-9]+\.[0-9]{2,9}$"},
+    ),
     "idempotent-replayed": (
         "This request was attached to an earlier one.",
         {"type": "string", "enum": ["true"]},
@@ -130,6 +146,8 @@ CALLED: Final[Errors] = (
     errors.NotFound,
     errors.IdempotencyMismatch,
     errors.InsufficientBalance,
+    errors.RequestExceedsLimit,
+    errors.CapReached,
     errors.RateLimited,
     errors.WaitTimedOut,
     errors.DeadlinePassed,

@@ -165,7 +165,10 @@ class _Lot:
     used_nanos: int
     held_nanos: int
     expires_at: datetime | None
+    is_expired: bool
     instrument: str | None
+    tokens: int | None
+    tokens_left: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +187,10 @@ _LOT: Final = _Lot(
     used_nanos=1_800,
     held_nanos=0,
     expires_at=None,
+    is_expired=False,
     instrument=None,
+    tokens=None,
+    tokens_left=None,
 )
 BALANCE: Final = balance.view(
     "acct_01kar5w9z0e4g6j8m0q2s4v6x8",

@@ -39,6 +39,10 @@ _OURS: Final = (
     (openai.InternalServerError, 500, "server_error"),
     (anthropic.InternalServerError, 500, "api_error"),
 )
+_UNAVAILABLE: Final = (
+    (openai.InternalServerError, 503, "server_error"),
+    (anthropic.ServiceUnavailableError, 503, "overloaded_error"),
+)
 _LATE: Final = (
     (openai.InternalServerError, 504, "server_error"),
     (anthropic.GatewayTimeoutError, 504, "timeout_error"),
@@ -68,6 +72,16 @@ TOLD: Final = {
         (openai.APIStatusError, 402, "insufficient_quota"),
         (anthropic.PaymentRequiredError, 402, "billing_error"),
     ),
+    errors.RequestExceedsLimit: _told(
+        (openai.APIStatusError, 402, "insufficient_quota"),
+        (anthropic.PaymentRequiredError, 402, "billing_error"),
+    ),
+    errors.CapReached: _told(
+        (openai.APIStatusError, 402, "insufficient_quota"),
+        (anthropic.PaymentRequiredError, 402, "billing_error"),
+    ),
+    errors.BalanceReplenishing: _told(*_UNAVAILABLE, AGAIN),
+    errors.HoldsExhausted: _told(*_UNAVAILABLE, AGAIN),
     errors.ModelNotFound: _told(*_MISSING),
     errors.NotFound: _told(*_MISSING),
     errors.PathNotFound: _told(*_MISSING),
@@ -96,11 +110,7 @@ TOLD: Final = {
         (anthropic.OverloadedError, 529, "overloaded_error"),
     ),
     errors.StreamInterrupted: _told(*_OURS),
-    errors.DatabaseUnavailable: _told(
-        (openai.InternalServerError, 503, "server_error"),
-        (anthropic.ServiceUnavailableError, 503, "overloaded_error"),
-        AGAIN,
-    ),
+    errors.DatabaseUnavailable: _told(*_UNAVAILABLE, AGAIN),
 }
 
 UPSTREAM: Final = (

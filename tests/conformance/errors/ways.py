@@ -13,7 +13,11 @@ from sqlalchemy import make_url
 from app.domain import apikey, errors
 from app.domain.dialect import Dialect
 from app.domain.errors import BusbarError
+from app.domain.money import NANOS_PER_DOLLAR, format_dollars
 from app.services.keeping.sweep import purge
+from app.services.replenish.policy import set_policy
+from tests.services.book import look
+from tests.services.funds import make_cap
 from tests.web.database import away
 
 from .scene import Scene
@@ -59,6 +63,51 @@ def no_money(scene: Scene) -> Iterator[Ask]:
     """Come without money."""
     sdk = scene.sdk(scene.customer("0").key)
     yield sdk.ask
+
+
+@contextmanager
+def capped(scene: Scene) -> Iterator[Ask]:
+    """Ask once more than a cap has room for."""
+    gateway, customer = scene.house.gateway, scene.customer()
+    sdk = scene.sdk(customer.key)
+    sdk.ask()
+    (hold,) = look(gateway, "SELECT * FROM holds WHERE account_id = :id", id=customer.account_id)
+    make_cap(gateway, customer, hold.amount_nanos)
+    sdk.ask()
+    yield sdk.ask
+
+
+@contextmanager
+def replenishing(scene: Scene) -> Iterator[Ask]:
+    """Come without money to an account that buys some, where nobody sells any for now."""
+    poor = scene.customer("0")
+    set_policy(
+        scene.house.gateway,
+        poor.account_id,
+        threshold_nanos=0,
+        amount_nanos=NANOS_PER_DOLLAR,
+        monthly_cap_nanos=NANOS_PER_DOLLAR,
+        actor="tests",
+    )
+    yield scene.sdk(poor.key).ask
+
+
+@contextmanager
+def held(scene: Scene) -> Iterator[Ask]:
+    """Ask while another call holds all there is, for as long as it takes."""
+    rich = scene.customer()
+    scene.sdk(rich.key).ask()
+    amount = "SELECT amount_nanos FROM holds WHERE account_id = :id"
+    (hold,) = look(scene.house.gateway, amount, id=rich.account_id)
+    key = scene.customer(format_dollars(hold.amount_nanos)).key
+    scene.house.simulator.set(latency=SLOWLY)
+    first, second = scene.sdk(key), scene.sdk(key)
+    beside = threading.Thread(target=first.ask)
+    beside.start()
+    scene.running(key)
+    yield second.ask
+    beside.join(JOIN_S)
+    assert not beside.is_alive()
 
 
 @contextmanager
@@ -201,6 +250,10 @@ WAYS: Final[Mapping[type[BusbarError], Way]] = {
     errors.RequestTooLarge: too_large,
     errors.InvalidKey: wrong_key,
     errors.InsufficientBalance: no_money,
+    errors.RequestExceedsLimit: plain(extra_headers={"x-busbar-max-cost": "0.000000001"}),
+    errors.CapReached: capped,
+    errors.BalanceReplenishing: replenishing,
+    errors.HoldsExhausted: held,
     errors.ModelNotFound: plain(extra_body={"model": "nowhere"}),
     errors.NotFound: gone,
     errors.PathNotFound: wrong_path,

@@ -113,7 +113,7 @@ def test_a_late_job_of_a_dead_worker_expires(gateway: Gateway, customer: Custome
 
 @pytest.mark.parametrize("way", ["queued", "waiting balance", "waiting backoff"])
 def test_a_deadline_ends_whoever_waits(gateway: Gateway, customer: Customer, way: str) -> None:
-    """A job that waits past its deadline expires, for whatever reason it waits."""
+    """A job that waits past its deadline ends: expired, or failed for the lack of balance."""
     owner = make_customer(gateway, "0") if way == "waiting balance" else customer
     job_id = make_job(gateway, owner)
     if way == "waiting balance":
@@ -124,9 +124,10 @@ def test_a_deadline_ends_whoever_waits(gateway: Gateway, customer: Customer, way
     let_pass(gateway, job_id, "deadline_at", 86_401)
     assert sweep(gateway) == 1
     job = read_job(gateway, owner, job_id)
-    assert (job.state, job.reason) == ("expired", None)
     assert job.error is not None
-    assert job.error.code == "deadline_passed"
+    ends = {"waiting balance": ("failed", "insufficient_balance")}
+    assert (job.state, job.error.code) == ends.get(way, ("expired", "deadline_passed"))
+    assert job.reason is None
     assert money(gateway, owner) == (0, 0)
 
 

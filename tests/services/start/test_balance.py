@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from app.domain.job import OnEmpty
+from app.domain.job import Lane, OnEmpty
 from app.domain.money import NANOS_PER_DOLLAR
 from app.gateway import Gateway
 from app.services import fund
@@ -106,7 +106,7 @@ def test_a_waiting_job_looks_again_by_itself(
     gateway: Gateway, poor: Customer, byte: int, factor: float
 ) -> None:
     """Should nothing ever wake it, it comes back after long, and not all of them at once."""
-    job_id = make_job(gateway, poor)
+    job_id = make_job(gateway, poor, lane=Lane.BATCH)
     start(replace(gateway, entropy=drawing(byte)), [job_id], WORKER)
     waits = "SELECT extract(epoch FROM run_at - now()) AS s FROM jobs"
     assert float(look(gateway, waits)[0].s) == pytest.approx(BALANCE_LOOK_S * factor, rel=0.01)

@@ -34,7 +34,7 @@ CHAT: Final = Route(
     text="OpenAI's Chat Completions. The call waits for its answer, or streams it with "
     '`"stream": true`. Keys that are not known here go on to the provider. Asked with '
     '`"store": true`, the completion is kept. At most 4 `stop` sequences.',
-    parameters=(parameters.PREFER, parameters.IDEMPOTENCY_KEY),
+    parameters=(parameters.PREFER, parameters.IDEMPOTENCY_KEY, parameters.MAX_COST),
     body=Body(
         shapes=(ChatRequest,),
         text="A wrong type is a 400, a value out of range a 422.",
@@ -71,6 +71,7 @@ MESSAGES: Final = Route(
         parameters.VERSION,
         parameters.BETAS,
         parameters.PREFER,
+        parameters.MAX_COST,
         parameters.IDEMPOTENCY_KEY,
     ),
     body=Body(

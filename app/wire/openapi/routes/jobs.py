@@ -21,7 +21,15 @@ from app.domain.errors import (
 from app.domain.job import JobState
 from app.wire.native.job import JobRequest
 from app.wire.openapi import samples
-from app.wire.openapi.parameters import ASKED, CHAT_LIMITS, IDEMPOTENCY_KEY, JOB_ID, LIMIT, SENT
+from app.wire.openapi.parameters import (
+    ASKED,
+    CHAT_LIMITS,
+    IDEMPOTENCY_KEY,
+    JOB_ID,
+    LIMIT,
+    RECEIPT_HEADERS,
+    SENT,
+)
 from app.wire.openapi.route import EVENTS, Answer, Body, Content, Parameter, Route
 from app.wire.openapi.shapes.native import Job, JobPage, JobsRequest
 
@@ -31,6 +39,7 @@ _SHOWN: Final = Answer(
     contents=(
         Content(shapes=(Job,), examples={"succeeded": samples.SUCCEEDED, "queued": samples.QUEUED}),
     ),
+    headers=RECEIPT_HEADERS,
 )
 
 SUBMIT: Final = Route(
@@ -57,7 +66,7 @@ SUBMIT: Final = Route(
                     examples={"one": samples.QUEUED, "many": samples.JOB_PAGE},
                 ),
             ),
-            headers=("Location", "idempotent-replayed", *CHAT_LIMITS),
+            headers=("Location", "idempotent-replayed", *RECEIPT_HEADERS, *CHAT_LIMITS),
         ),
     ),
     errors=(*SENT, OutOfRange, ModelNotFound, NotFound, IdempotencyMismatch, RateLimited),
@@ -145,6 +154,7 @@ STREAM: Final = Route(
         Answer(
             text="The events.",
             contents=(Content(media=EVENTS, examples={"chat": samples.NUMBERED_STREAM}),),
+            headers=RECEIPT_HEADERS,
         ),
     ),
     errors=(

@@ -86,6 +86,14 @@ class JobPage(Exact):
     last_id: str | None
 
 
+class LotTokens(Exact):
+    """Tokens of one instrument, input and output alike."""
+
+    total: int
+    remaining: int
+    """What new jobs may still draw."""
+
+
 class BalanceLot(Exact):
     """One credit, with its own expiry."""
 
@@ -94,9 +102,15 @@ class BalanceLot(Exact):
     amount: Dollars
     used: Dollars
     held: Dollars
+    remaining: Dollars
+    """What new jobs may still draw."""
+    expired: Dollars
+    """What was left, and not held, when it expired."""
     expires_at: AwareDatetime | None
     instrument: str | None
     """The only instrument it pays for; null for any."""
+    tokens: LotTokens | None
+    """Of a lot of tokens, which were bought together at its amount; null for a lot of money."""
 
 
 class Balance(Exact):
@@ -109,6 +123,10 @@ class Balance(Exact):
     held: Dollars
     """Set aside for jobs that have not ended."""
     spent: Dollars
+    expired: Dollars
+    """What lots had left when they expired."""
+    next_expiry: AwareDatetime | None
+    """When the next lot with something left expires."""
     lots: list[BalanceLot]
 
 

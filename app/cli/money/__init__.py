@@ -1,0 +1,1 @@
+"""The commands that move money, or look at how it moved."""

@@ -1,0 +1,90 @@
+"""T2 locks what jobs may draw on: lots, and the windows of caps where there are any."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sqlalchemy import ARRAY, Connection, Text, bindparam, func, select
+
+from app.domain.limits.cap import Window
+from app.domain.lots import Lot
+from app.store.prepared import Prepared
+from app.store.starting import windows
+from app.store.starting.claims import Claimed
+from app.store.tables import IS_DRAWABLE, accounts, caps, lots
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Funds:
+    """What some accounts may draw on now, locked.
+
+    `calibrated` are those whose holds are made by `ratios`: millionths of the bound, by instrument.
+    """
+
+    lots: tuple[Lot, ...] = ()
+    windows: tuple[Window, ...] = ()
+    calibrated: frozenset[str] = frozenset()
+    ratios: Mapping[str, int] = field(default_factory=dict)
+
+
+def lock(conn: Connection, broke: Sequence[Claimed]) -> Funds:
+    """Lock what these jobs may draw on: lots by id, then windows by id, so that nobody deadlocks.
+
+    One question, unless an account among them has caps or calibrated holds.
+    """
+    if not broke:
+        return Funds()
+    found = _LOCK_LOTS(conn, account_ids=sorted({job.account_id for job in broke})).all()
+    capped = {row.account_id for row in found if row.is_capped}
+    keys = {job.key_id for job in broke if job.account_id in capped}
+    calibrated = frozenset(row.account_id for row in found if row.hold_mode == "calibrated")
+    return Funds(
+        lots=tuple(map(to_lot, found)),
+        windows=tuple(windows.lock(conn, sorted(capped), sorted(keys)) if capped else ()),
+        calibrated=calibrated,
+        ratios=windows.ratios(conn) if calibrated else {},
+    )
+
+
+def to_lot(row: Any) -> Lot:
+    """Return the lot of a row."""
+    return Lot(
+        id=row.id,
+        account_id=row.account_id,
+        amount_nanos=row.amount_nanos,
+        used_nanos=row.used_nanos,
+        held_nanos=row.held_nanos,
+        expires_at=row.expires_at,
+        instrument=row.instrument,
+        tokens=row.tokens,
+        tokens_used=row.tokens_used,
+    )
+
+
+def _lock_lots() -> Prepared:
+    wanted = bindparam("account_ids", type_=ARRAY(Text()))
+    # What else a hold depends on comes along, once per account, so that those without caps need no
+    # question more.
+    account = (
+        select(
+            accounts.c.id,
+            accounts.c.hold_mode,
+            select(caps.c.id)
+            .where(caps.c.account_id == accounts.c.id, caps.c.removed_at.is_(None))
+            .exists()
+            .label("is_capped"),
+        )
+        .where(accounts.c.id == func.any(wanted))
+        .cte("account")
+        .prefix_with("MATERIALIZED")
+    )
+    return Prepared(
+        select(lots, account.c.hold_mode, account.c.is_capped)
+        .join(account, account.c.id == lots.c.account_id)
+        .where(lots.c.account_id == func.any(wanted), IS_DRAWABLE)
+        .order_by(lots.c.id)
+        .with_for_update(key_share=True, of=lots)
+    )
+
+
+_LOCK_LOTS: Final = _lock_lots()

@@ -1,0 +1,1 @@
+"""What jobs used and cost, over HTTP."""
