@@ -27,17 +27,23 @@ class FailureKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A provider's good answer. Usage is None when the provider did not report any."""
+    """A provider's good answer. Usage is None when the provider did not report any.
+
+    `partial`: it was cut short for want of listeners, and is what had come until then.
+    """
 
     status_code: int
     body: bytes
     usage: Usage | None
     flags: tuple[str, ...] = ()
+    partial: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """A provider call that gave no answer; `body` is the provider's error where it may be shown.
+    """A provider call that gave no answer.
+
+    `code` and `param` are the provider's own, where they tell its caller what to mend.
 
     `begun`: a part of the answer was sent on already, so that no other attempt may follow.
     """
@@ -47,7 +53,8 @@ class Failure:
     message: str
     status_code: int | None = None
     retry_after_s: float | None = None
-    body: bytes | None = None
+    code: str | None = None
+    param: str | None = None
     begun: bool = False
 
 

@@ -111,15 +111,23 @@ def written(new: NewJob, at: datetime) -> "Job":
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobError:
-    """Why a job did not succeed: a code and a sentence."""
+    """Why a job did not succeed: a code and a sentence.
+
+    Of a provider's refusal, `cause` is the provider's own code and `param` the field it named.
+    """
 
     code: str
     message: str
+    cause: str | None = None
+    param: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A job as its row tells it. `response` is the answer's body where one is kept."""
+    """A job as its row tells it. `response` is the answer's body where one is kept.
+
+    `partial`: a cancelled job of whose answer a part was made, which is what `response` holds.
+    """
 
     id: str
     account_id: str
@@ -142,6 +150,7 @@ class Job:
     error: JobError | None = None
     response: bytes | None = None
     stream: bool = False
+    partial: bool = False
 
     @property
     def is_final(self) -> bool:

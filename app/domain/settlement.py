@@ -13,7 +13,7 @@ class Settlement:
     """What becomes of one attempt and its job. `captures` close the hold of a final state.
 
     `counted` is False for a call that was given back unused; `retry_ms` is when a job that is not
-    final runs again.
+    final runs again. `partial`: what is paid for is a part of an answer.
     """
 
     job_id: str
@@ -30,6 +30,7 @@ class Settlement:
     error_message: str | None = None
     usage: Usage | None = None
     cost_nanos: int | None = None
+    partial: bool = False
     hold_state: HoldState = HoldState.OPEN
     captures: tuple[Capture, ...] = ()
     transfer_ids: tuple[str, ...] = ()

@@ -18,6 +18,7 @@ PROTOCOLS = ("openai", "anthropic")
 POLICIES = ("drain", "estimate", "free")
 STOP_S = 30
 LEASE_S = 3
+LEAVE_GRACE_S = 1.5
 ATTEMPTS_MAX = 3
 SLASHED = "maker/openai-drain"
 """A name as clients of many vendors send it: with a slash."""
@@ -38,6 +39,7 @@ output_tokens_max = 64000
 instrument = "{name}"
 provider = "{name}"
 model = "sim-{name}"
+reasoning = true
 """
 
 _SLASHED = f"""
@@ -106,6 +108,7 @@ class Workers:
                 "BUSBAR_PARENT_PID": str(os.getpid()),
                 "BUSBAR_LEASE_S": str(LEASE_S),
                 "BUSBAR_DRAIN_S": "1",
+                "BUSBAR_LEAVE_GRACE_S": str(LEAVE_GRACE_S),
                 "BUSBAR_ATTEMPTS_MAX": str(ATTEMPTS_MAX),
             }
         )
