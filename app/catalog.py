@@ -18,7 +18,14 @@ from pydantic import (
 )
 
 from app.domain.errors import CatalogError, Fault
-from app.domain.instrument import Instrument, OnDisconnect, Provider, Route, Specification
+from app.domain.instrument import (
+    Extra,
+    Instrument,
+    OnDisconnect,
+    Provider,
+    Route,
+    Specification,
+)
 from app.domain.limits.limit import LIMIT_MAX, NO_LIMITS, Limits
 from app.domain.money import parse_dollars
 from app.domain.pricing import Price
@@ -126,13 +133,19 @@ def _to_domain(parsed: "_Document") -> Catalog:
         for name, entry in parsed.instruments.items()
     }
     providers = {
-        name: Provider(name=name, **entry.model_dump()) for name, entry in parsed.providers.items()
+        name: Provider(name=name, **{**entry.model_dump(), "allow": frozenset(entry.allow)})
+        for name, entry in parsed.providers.items()
     }
     routes: dict[str, list[Route]] = {}
     for route in parsed.routes:
         name = route.instrument.lower()
         routes.setdefault(name, []).append(
-            Route(instrument=name, provider=route.provider, model=route.model)
+            Route(
+                instrument=name,
+                provider=route.provider,
+                model=route.model,
+                reasoning=route.reasoning,
+            )
         )
     return Catalog(
         instruments=instruments,
@@ -165,6 +178,8 @@ class _ProviderEntry(_Entry):
     timeout_s: float = Field(default=600, gt=0, le=86_400)
     concurrency: int = Field(default=400, ge=1, le=100_000)
     on_disconnect: Annotated[OnDisconnect, Strict(strict=False)] = OnDisconnect.DRAIN
+    output_limit_field: Literal["max_completion_tokens", "max_tokens"] | None = None
+    allow: list[Annotated[Extra, Strict(strict=False)]] = []
 
 
 class _SpecificationEntry(_Entry):
@@ -186,6 +201,7 @@ class _RouteEntry(_Entry):
     instrument: _Name
     provider: _Name
     model: _Name
+    reasoning: bool | None = None
 
 
 _Limit = Annotated[int, Field(ge=1, le=LIMIT_MAX)]

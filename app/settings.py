@@ -92,6 +92,9 @@ class Settings(BaseSettings):
     """How long a stopping worker finishes its calls before it gives them back."""
     attempts_max: int = Field(default=8, ge=1, le=100)
     """Provider calls for one job before it fails."""
+    leave_grace_s: float = Field(default=5, ge=0)
+    """How long a stream that all its clients have left waits for one to come again before its job
+    is cancelled or cut short. The vendors' SDKs come again after half a second to eight seconds."""
     nudge_stale_s: float = Field(default=5, gt=0)
     """How old an unanswered nudge must be before the sweeper rings again."""
     payload_days: float = Field(default=30, gt=0)

@@ -9,6 +9,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
@@ -16,8 +17,7 @@ from typing import Final
 import aiohttp
 import uvloop
 
-from app.domain.attempt import Answer, Failure, FailureKind, Interrupted, Outcome
-from app.domain.dialect import OF_ENDPOINT
+from app.domain.attempt import Answer, Failure, Interrupted, Outcome
 from app.domain.instrument import OnDisconnect
 from app.gateway import Gateway
 from app.providers.base import Call
@@ -26,6 +26,7 @@ from app.services.settle import Finished
 from app.services.start import Started
 from app.settings import provider_key
 from app.streams.writing import LiveStream, StreamWriter
+from workers.calls import call_of, failure
 
 DNS_CACHE_S: Final = 30
 KEEPALIVE_S: Final = 30
@@ -67,8 +68,12 @@ class Engine:
             self._loop.call_soon_threadsafe(self._launch, jobs)
 
     def cancel(self, job_ids: Sequence[str]) -> None:
-        """End the calls of cancelled jobs; each is still settled."""
-        self._loop.call_soon_threadsafe(self._end, tuple(job_ids), self._cancelled)
+        """End the calls of cancelled jobs; each is still settled.
+
+        Who cancels a stream of which something was sent has had it: that is as leaving it.
+        """
+        if job_ids:
+            self._loop.call_soon_threadsafe(self._cancel, frozenset(job_ids))
 
     def leave(self, job_ids: Sequence[str]) -> None:
         """The clients of these jobs are gone: do with each call what its provider's entry says."""
@@ -77,7 +82,7 @@ class Engine:
 
     def drop(self, job_ids: Sequence[str]) -> None:
         """End the calls of jobs that belong to another worker now."""
-        self._loop.call_soon_threadsafe(self._end, tuple(job_ids), set())
+        self._loop.call_soon_threadsafe(self._drop, frozenset(job_ids))
 
     def in_flight(self) -> list[tuple[str, int]]:
         """Return (job id, attempt) of every call held now."""
@@ -134,22 +139,36 @@ class Engine:
             held = self._calls[job.id, job.attempt] = _Held(job, task, live)
             task.add_done_callback(partial(self._over, held))
 
-    def _end(self, job_ids: Sequence[str], marked: set[str]) -> None:
-        wanted = set(job_ids)
-        for held in list(self._calls.values()):
-            if held.job.id in wanted:
-                marked.add(held.job.id)
+    def _drop(self, job_ids: frozenset[str]) -> None:
+        for held in self._untold(job_ids):
+            held.task.cancel()
+
+    def _cancel(self, job_ids: frozenset[str]) -> None:
+        for held in self._untold(job_ids):
+            if held.live is not None and held.live.sent:
+                self._let_go(held)
+            else:
+                self._cancelled.add(held.job.id)
                 held.task.cancel()
 
     def _leave(self, job_ids: frozenset[str]) -> None:
-        for held in list(self._calls.values()):
-            policy = self._entries[held.job.route.provider].on_disconnect
-            if held.job.id not in job_ids or policy is OnDisconnect.DRAIN:
-                continue
-            if held.live is not None:
-                held.live.cut_short = policy is OnDisconnect.ESTIMATE
-            self._cancelled.add(held.job.id)
-            held.task.cancel()
+        for held in self._untold(job_ids):
+            self._let_go(held)
+
+    def _untold(self, job_ids: frozenset[str]) -> list[_Held]:
+        """Return the calls that have not been told to end: the keeper tells them every second."""
+        wanted = [held for held in self._calls.values() if held.job.id in job_ids]
+        return [held for held in wanted if not held.task.cancelling()]
+
+    def _let_go(self, held: _Held) -> None:
+        """Do with a call nobody listens to what its provider's entry says."""
+        policy = self._entries[held.job.route.provider].on_disconnect
+        if policy is OnDisconnect.DRAIN:
+            return
+        if held.live is not None:
+            held.live.cut_short = policy is OnDisconnect.ESTIMATE
+        self._cancelled.add(held.job.id)
+        held.task.cancel()
 
     def _over(self, held: _Held, task: "asyncio.Task[Outcome]") -> None:
         """Report how a call ended, also one that was cancelled before it began."""
@@ -160,7 +179,7 @@ class Engine:
             outcome = Interrupted(cancelled=job.id in self._cancelled, begun=begun)
         elif (error := task.exception()) is not None:
             log.error("engine.call_broke job=%s attempt=%d", job.id, job.attempt, exc_info=error)
-            outcome = _failure("internal", "The gateway's own fault.")
+            outcome = failure("internal", "The gateway's own fault.")
         else:
             outcome = task.result()
         self._cancelled.discard(job.id)
@@ -176,12 +195,12 @@ class Engine:
                 async with asyncio.timeout(job.left_s):
                     await gate.acquire()
             except TimeoutError:
-                return _failure("deadline", "The deadline passed.")
+                return failure("deadline", "The deadline passed.")
         else:
             await gate.acquire()
         try:
             left_s = ends - self._loop.time()
-            call = _call_of(
+            call = call_of(
                 job, created=int(self._now().timestamp()), timeout_s=min(entry.timeout_s, left_s)
             )
             if live is None:
@@ -192,18 +211,20 @@ class Engine:
             gate.release()
         timed_out = isinstance(outcome, Failure) and outcome.symbol == "timeout"
         if timed_out and left_s < entry.timeout_s:
-            return _failure("deadline", "The deadline passed.")
+            return failure("deadline", "The deadline passed.")
         return outcome
 
     async def _stream(self, call: Call, provider: str, live: LiveStream) -> Answer | Failure:
         """Make a call whose frames go out as they come; once some went, no other may follow."""
         if call.attempt > 1 and await self._streams.has_begun(call.job_id):
-            return replace(_failure("stream_interrupted", "Its worker was lost."), begun=True)
+            return replace(failure("stream_interrupted", "Its worker was lost."), begun=True)
         began = self._loop.time()
         outcome = await self._providers[provider].stream(call, live)
         if isinstance(outcome, Answer):
             outcome = _timed(outcome, live, began, self._loop.time())
-            await live.end()
+            # The answer is here: who is in a hurry now only spares its readers the end mark.
+            with suppress(asyncio.CancelledError):
+                await live.end()
         elif live.sent:
             return replace(outcome, begun=True)
         return outcome
@@ -220,26 +241,6 @@ class Engine:
         return len(left)
 
 
-def _call_of(job: Started, *, created: int, timeout_s: float) -> Call:
-    return Call(
-        job_id=job.id,
-        attempt=job.attempt,
-        dialect=OF_ENDPOINT[job.endpoint],
-        instrument=job.instrument,
-        model=job.route.model,
-        request=job.request,
-        betas=job.betas,
-        created=created,
-        input_tokens_max=job.input_tokens_max,
-        output_tokens_max=job.output_tokens_max,
-        timeout_s=timeout_s,
-    )
-
-
 def _timed(answer: Answer, live: LiveStream, began: float, ended: float) -> Answer:
     first = None if live.first_at is None else round(1_000 * (live.first_at - began))
     return replace(answer, first_token_ms=first, call_ms=round(1_000 * (ended - began)))
-
-
-def _failure(symbol: str, message: str) -> Failure:
-    return Failure(kind=FailureKind.RETRYABLE, symbol=symbol, message=message)

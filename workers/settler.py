@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from itertools import takewhile
 from typing import Final
 
-from app.domain.attempt import Interrupted
+from app.domain.attempt import Answer
 from app.domain.job import Lane
 from app.gateway import Gateway
 from app.services.gather import GROUP_BYTES_MAX, GROUP_MAX, fitting, in_parts, ran_out_of_time
@@ -136,6 +136,4 @@ class _TooSlow(Exception):
 
 
 def _bytes_of(finished: Finished) -> int:
-    outcome = finished.outcome
-    body = None if isinstance(outcome, Interrupted) else outcome.body
-    return len(body or b"")
+    return len(finished.outcome.body) if isinstance(finished.outcome, Answer) else 0

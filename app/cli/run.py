@@ -17,14 +17,15 @@ from app.cli.client.session import Client, Unreachable
 from app.cli.running import asked as flags
 from app.cli.running import endings, outset
 from app.cli.running.asked import Asked, ask, format_of
-from app.cli.running.chunks import cut
+from app.cli.running.cutting import cut
 from app.cli.running.kept.journal import Journal
 from app.cli.running.kept.plan import Plan, Scalar
 from app.cli.running.kept.results import Results
 from app.cli.running.loop import Loop, OutOfBalance
 from app.cli.running.progress import Progress
-from app.cli.running.prompts import Form, Line, read
-from app.cli.running.records import LineFault, RawLines
+from app.cli.running.reading.prompts import Form, Line
+from app.cli.running.reading.records import LineFault, RawLines
+from app.cli.running.reading.source import to_file
 from app.cli.running.stops import Away, InputChanged
 from app.cli.terminal import failing, showing
 from app.cli.terminal.showing import Json
@@ -33,6 +34,9 @@ from app.settings import ClientSettings
 
 FIRST_PATIENCE_S: Final = 10
 """How long the first call is tried; once a run is under way, the gateway may take minutes."""
+
+SESSION: Final = "session_"
+"""How the names of figures begin that are of one call, not of the whole run."""
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -48,6 +52,7 @@ def run(
     system: flags.System = None,
     max_tokens: flags.MaxTokens = None,
     temperature: flags.Temperature = None,
+    skip_bad: flags.SkipBad = False,
     fresh: flags.Fresh = False,
     wait_for_balance: flags.WaitForBalance = False,
     base_url: flags.BaseUrl = None,
@@ -57,10 +62,11 @@ def run(
     """Send a file of prompts and collect the answers, in the order of the file.
 
     Interrupted, even by force, the same command resumes and submits nothing twice. A line of the
-    file is a chat completion request, a line of an OpenAI batch, or a row for the template. Lines
-    that the gateway refuses are listed and cost nothing: mend them in their place, and the same
-    command sends only them. Exit codes: 0 all answered, 5 some not, 6 out of balance, 2 nothing
-    was submitted.
+    file is a chat completion request, a line of an OpenAI batch, or a row for the template. All
+    lines are checked first: when some cannot be used, nothing is submitted, or with --skip-bad the
+    others are. Lines that the gateway refuses do not stop the others. Both kinds are listed and
+    cost nothing: mend them in place, and the same command sends only them. Exit codes: 0 all
+    answered, 5 some not, 6 out of balance, 2 nothing was submitted.
     """
     form = Form(
         format=format_of(prompts, format_),
@@ -69,32 +75,42 @@ def run(
         max_tokens=max_tokens,
         temperature=temperature,
     )
-    with endings.told():
+    with endings.told(), to_file(prompts, out) as file:
         asked = ask(
             prompts,
             out,
+            file=file,
             form=form,
             template=template,
+            skip_bad=skip_bad,
             fresh=fresh,
             wait_for_balance=wait_for_balance,
         )
-        with closing(Journal(asked.folder, fresh=asked.fresh)) as journal:
-            plan = outset.earlier(asked, journal)
-            if plan is None or plan.summary is None:
-                plan = _carry(asked, journal, plan, base_url=base_url, key=key)
-            else:
-                outset.say(f"already complete: {asked.out}")
+        plan = _plan(asked, base_url=base_url, key=key)
         showing.one(plan.summary or {}, wanted=json)
     raise SystemExit(plan.exit_code)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Session:
-    """What this process did of a run: since when, what the run had cost before, what is left."""
+    """This call of the command: since when, and the balance at its beginning and its end."""
 
     began_at: float
-    cost_before_nanos: int
-    balance: Balance
+    before: Balance
+    after: Balance
+
+
+def _plan(asked: Asked, *, base_url: str | None, key: str | None) -> Plan:
+    """Return what a run came to: this one, or the one before that is complete already."""
+    with closing(Journal(asked.folder, fresh=asked.fresh)) as journal:
+        plan = outset.earlier(asked, journal)
+        if plan is None or plan.summary is None:
+            return _carry(asked, journal, plan, base_url=base_url, key=key)
+        outset.say(f"already complete: {asked.out}")
+        summary = {
+            name: value for name, value in plan.summary.items() if not name.startswith(SESSION)
+        }
+        return replace(plan, summary=summary)
 
 
 def _carry(
@@ -110,14 +126,13 @@ def _carry(
         if plan is not None:
             outset.go_on(journal, plan, client, address)
         elif checked is not None:
-            outset.begin(asked, journal, checked, address, before)
+            outset.begin(asked, journal, checked, address)
         plan = journal.plan
         assert plan is not None
         with closing(Results(journal.results, lines=plan.lines)) as results:
-            cost_before_nanos = results.cost_nanos
-            balance = _collect(asked, journal, client, address, results)
+            after = _collect(asked, journal, client, address, results)
             results.write_out(asked.out)
-    session = _Session(began_at=began_at, cost_before_nanos=cost_before_nanos, balance=balance)
+    session = _Session(began_at=began_at, before=before, after=after)
     return _end(asked, journal, plan, results, session)
 
 
@@ -144,7 +159,8 @@ def _collect(
             closing(_lines(asked, plan)) as lines,
         ):
             client.on_trouble = progress.trouble
-            chunks = cut(lines, journal)
+            leave_out = results.leave_out if asked.skip_bad else None
+            chunks = cut(lines, journal, leave_out=leave_out)
             loop.carry(chunks, progress, wait_for_balance=asked.wait_for_balance)
     except OutOfBalance as error:
         endings.refusals(results, plan)
@@ -159,19 +175,22 @@ def _end(asked: Asked, journal: Journal, plan: Plan, results: Results, session: 
     """Say what a run came to. With lines to mend it stays open, so that only they are sent then."""
     endings.failures(results, plan)
     endings.refusals(results, plan)
+    endings.left_out(results, plan)
     summary: dict[str, Scalar] = {
         "lines": plan.lines,
         "succeeded": results.succeeded,
         "failed": results.failed,
         "refused": results.refused,
+        "unusable": results.unusable,
         "cost": format_dollars(results.cost_nanos),
-        "balance_before": plan.balance_before,
-        "balance_after": format_dollars(session.balance.available_nanos),
-        "session_cost": format_dollars(results.cost_nanos - session.cost_before_nanos),
+        "session_ended": results.ended_since,
+        "session_cost": format_dollars(results.cost_since_nanos),
         "session_seconds": round(time.monotonic() - session.began_at, 1),
+        "session_balance_before": format_dollars(session.before.available_nanos),
+        "session_balance_after": format_dollars(session.after.available_nanos),
         "out": str(asked.out),
     }
-    if results.refused:
+    if results.refused or results.unusable:
         return replace(plan, summary=summary, exit_code=failing.PARTIAL)
     return journal.complete(summary, failing.PARTIAL if results.failed else 0)
 
@@ -180,6 +199,6 @@ def _lines(asked: Asked, plan: Plan) -> Generator[Line | LineFault, None, None]:
     """Read the file again, to submit it. Raises InputChanged unless it is what was checked."""
     with asked.prompts.open("rb") as file:
         raw = RawLines(file)
-        yield from read(raw, asked.form)
+        yield from asked.lines(raw)
     if raw.sha256 != plan.sha256:
         raise InputChanged

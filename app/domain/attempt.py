@@ -40,6 +40,7 @@ class Answer:
     """A provider's good answer. Usage is None when the provider did not report any.
 
     `first_token_ms` is when the first frame of a stream came, `call_ms` how long the call took.
+    `partial`: it was cut short for want of listeners, and is what had come until then.
     """
 
     status_code: int
@@ -48,11 +49,14 @@ class Answer:
     flags: tuple[str, ...] = ()
     first_token_ms: int | None = None
     call_ms: int | None = None
+    partial: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """A provider call that gave no answer; `body` is the provider's error where it may be shown.
+    """A provider call that gave no answer.
+
+    `code` and `param` are the provider's own, where they tell its caller what to mend.
 
     `begun`: a part of the answer was sent on already, so that no other attempt may follow.
     """
@@ -62,7 +66,8 @@ class Failure:
     message: str
     status_code: int | None = None
     retry_after_s: float | None = None
-    body: bytes | None = None
+    code: str | None = None
+    param: str | None = None
     begun: bool = False
 
 

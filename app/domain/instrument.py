@@ -39,9 +39,41 @@ class OnDisconnect(StrEnum):
     FREE = "free"
 
 
+class Extra(StrEnum):
+    """What a client can ask a vendor for that costs more than tokens at the usual price.
+
+    A hold knows nothing of it, so a provider's entry must allow it.
+    """
+
+    SERVICE_TIER = "service_tier"
+    """Tiers at a higher price: `priority`, `fast`, `scale`."""
+
+    SPEED = "speed"
+    """`speed: fast`."""
+
+    INFERENCE_GEO = "inference_geo"
+    """Where in the world the model runs."""
+
+    CACHE_TTL = "cache_ttl"
+    """Prompts cached for longer than the vendor's usual minutes."""
+
+    FALLBACKS = "fallbacks"
+    """Other models, at other prices, that the vendor may answer with."""
+
+    SERVER_TOOLS = "server_tools"
+    """Tools that run at the vendor: web search, code execution, MCP servers."""
+
+    BETAS = "betas"
+    """Betas that change what a call costs."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
-    """An upstream that answers calls. The API key itself is never part of it."""
+    """An upstream that answers calls. The API key itself is never part of it.
+
+    `output_limit_field` is the only name by which it knows the limit of an answer, None where
+    it takes whichever a client uses. `allow` is what it may be asked for beyond tokens.
+    """
 
     name: str
     protocol: str
@@ -51,15 +83,22 @@ class Provider:
     timeout_s: float
     concurrency: int
     on_disconnect: "OnDisconnect"
+    output_limit_field: str | None = None
+    allow: frozenset[Extra] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """One way to serve an instrument: a provider and its own name for a model."""
+    """One way to serve an instrument: a provider and its own name for a model.
+
+    `reasoning` says whether the model can be told how hard to think: True, that it can, whatever
+    the client speaks; False, that it never is; None, only by clients that speak its own dialect.
+    """
 
     instrument: str
     provider: str
     model: str
+    reasoning: bool | None = None
 
     @property
     def name(self) -> str:

@@ -112,10 +112,15 @@ def written(new: NewJob, at: datetime) -> "Job":
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobError:
-    """Why a job did not succeed: a code and a sentence."""
+    """Why a job did not succeed: a code and a sentence.
+
+    Of a provider's refusal, `cause` is the provider's own code and `param` the field it named.
+    """
 
     code: str
     message: str
+    cause: str | None = None
+    param: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +128,7 @@ class Job:
     """A job as its row tells it. `response` is the answer's body where one is kept.
 
     `retry_after_s`: when the caller of a job that could not be paid may come back.
+    `partial`: a cancelled job of whose answer a part was made, which is what `response` holds.
     """
 
     id: str
@@ -147,6 +153,7 @@ class Job:
     response: bytes | None = None
     stream: bool = False
     retry_after_s: float | None = None
+    partial: bool = False
 
     @property
     def is_final(self) -> bool:

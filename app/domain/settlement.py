@@ -25,9 +25,9 @@ class Settlement:
     """What becomes of one attempt and its job. `captures` close the hold of a final state.
 
     `counted` is False for a call that was given back unused; `retry_ms` is when a job that is not
-    final runs again. `attempt_cost_nanos` is what the provider is thought to charge, whoever pays.
-    Where `due` is given, captures and cost are still to be worked out; `caps` are those in whose
-    windows its hold is reserved.
+    final runs again. `partial`: what is paid for is a part of an answer. `attempt_cost_nanos` is
+    what the provider is thought to charge, whoever pays. Where `due` is given, captures and cost
+    are still to be worked out; `caps` are those in whose windows its hold is reserved.
     """
 
     job_id: str
@@ -44,6 +44,7 @@ class Settlement:
     error_message: str | None = None
     usage: Usage | None = None
     cost_nanos: int | None = None
+    partial: bool = False
     hold_state: HoldState = HoldState.OPEN
     captures: tuple[Capture, ...] = ()
     transfer_ids: tuple[str, ...] = ()

@@ -5,10 +5,14 @@ from typing import Any, ClassVar, Final
 
 from app.domain.dialect import Dialect
 from app.domain.pricing import Usage
+from app.providers import extras
 from app.providers.base import Call, read_counts
 from app.providers.upstream import Upstream
+from app.translate.requests.effort import without_thinking
+from app.wire.anthropic import headers
 
-API_VERSION: Final = "2023-06-01"
+BUDGET_TOKENS_MIN: Final = 1_024
+"""The least a budget for thinking may be ("Extended thinking" in the Claude documentation)."""
 
 
 class Anthropic(Upstream):
@@ -22,25 +26,27 @@ class Anthropic(Upstream):
         return {"x-api-key": key}
 
     def call_headers(self, call: Call) -> dict[str, str]:
-        """Return the API version, and the betas of a client that speaks this protocol too."""
-        betas = call.betas if call.dialect is self.dialect else None
-        return {"anthropic-version": API_VERSION, **({"anthropic-beta": betas} if betas else {})}
+        """Return the API version and the betas of a client that speaks this protocol too."""
+        version, listed = headers.told(call.betas if call.dialect is self.dialect else None)
+        betas = extras.betas(listed, self._entry.allow)
+        return {"anthropic-version": version, **({"anthropic-beta": betas} if betas else {})}
 
-    def adapt(self, body: dict[str, Any], call: Call, *, stream: bool) -> None:
+    def adapt(self, body: dict[str, Any], *, limit: int, stream: bool) -> None:
         """Ask for a stream or for none; always with a limit, never above what was held for."""
         body.pop("stream", None)
         if stream:
             body["stream"] = True
         asked = body.get("max_tokens")
-        limit = call.output_tokens_max
         body["max_tokens"] = min(asked, limit) if isinstance(asked, int) else limit
+        if body["max_tokens"] != asked:
+            _fit_thinking(body, asked)
 
     def is_answer(self, body: Mapping[str, Any]) -> bool:
-        """True when there are content blocks; only a refusal may say nothing."""
+        """True when there are content blocks; a message that says why it ended may have none."""
         content = body.get("content")
         if not isinstance(content, list) or not all(isinstance(each, dict) for each in content):
             return False
-        return bool(content) or body.get("stop_reason") == "refusal"
+        return bool(content) or isinstance(body.get("stop_reason"), str)
 
     def usage(
         self, reported: Mapping[str, Any] | None, call: Call
@@ -60,6 +66,22 @@ class Anthropic(Upstream):
             cached=cached,
             reasoned=_thought(reported),
         )
+
+
+def _fit_thinking(body: dict[str, Any], asked: Any) -> None:
+    """Lower a budget for thinking that a lowered limit has no room for, by as much; or drop it."""
+    thinking, limit = body.get("thinking"), body["max_tokens"]
+    budget = thinking.get("budget_tokens") if isinstance(thinking, dict) else None
+    if not isinstance(thinking, dict) or not isinstance(budget, int) or budget < limit:
+        return
+    part = limit * budget // asked if isinstance(asked, int) and asked > budget else limit // 2
+    fitting = max(part, BUDGET_TOKENS_MIN)
+    if fitting < limit:
+        body["thinking"] = {**thinking, "budget_tokens": fitting}
+        return
+    plain = without_thinking(body)
+    body.clear()
+    body.update(plain)
 
 
 def _count(reported: Mapping[str, Any], name: str) -> Any:

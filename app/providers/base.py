@@ -27,8 +27,9 @@ TOKENS_MAX: Final = 1_000_000_000
 class Call:
     """One attempt as an adapter needs it. `request` is the client's body, byte for byte.
 
-    `dialect` is what the client speaks; `betas` is its `anthropic-beta` header. `created` is when
-    the call begins, in Unix seconds, for answers whose upstream does not say it.
+    `dialect` is what the client speaks; `betas` is what it said of the Messages API in its headers
+    (`app.wire.anthropic.headers`). `reasoning` is the route's. `created` is when the call begins,
+    in Unix seconds, for answers whose upstream does not say it.
     """
 
     job_id: str
@@ -38,6 +39,7 @@ class Call:
     model: str
     request: bytes
     betas: str | None = None
+    reasoning: bool | None = None
     created: int = 0
     input_tokens_max: int
     output_tokens_max: int
@@ -47,8 +49,8 @@ class Call:
 class Live(Protocol):
     """Where the frames of a stream go. `emit` never waits.
 
-    `cut_short` is set before a call is cancelled whose client has left, when what had come until
-    then shall be its answer.
+    `cut_short` is set before a call is cancelled whose client has left or cancelled it, when what
+    had come until then is kept and paid for.
     """
 
     cut_short: bool

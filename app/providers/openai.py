@@ -11,6 +11,9 @@ from app.providers.upstream import Upstream
 LIMIT_FIELDS: Final = ("max_completion_tokens", "max_tokens")
 """The fields that limit an answer; the first is used where a request has neither."""
 
+KEPT_HERE: Final = frozenset({"store", "metadata"})
+"""What asks to keep a completion for later: the gateway keeps it, its vendor need not."""
+
 
 class OpenAI(Upstream):
     """One upstream of that protocol."""
@@ -22,15 +25,23 @@ class OpenAI(Upstream):
         """Return the headers that carry the API key."""
         return {"Authorization": f"Bearer {key}"}
 
-    def adapt(self, body: dict[str, Any], call: Call, *, stream: bool) -> None:
+    def adapt(self, body: dict[str, Any], *, limit: int, stream: bool) -> None:
         """Ask for a stream with its usage, or for none; never for more than was held for."""
+        for name in KEPT_HERE & body.keys():
+            del body[name]
         body.pop("stream", None)
         body.pop("stream_options", None)
         if stream:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
-        choices = body.get("n")
-        limit = call.output_tokens_max // (choices if isinstance(choices, int) and choices else 1)
+        self._bound(body, limit)
+
+    def _bound(self, body: dict[str, Any], limit: int) -> None:
+        """Limit the answer, under the one name the provider knows if its entry says which."""
         asked = {name: body[name] for name in LIMIT_FIELDS if isinstance(body.get(name), int)}
+        if only := self._entry.output_limit_field:
+            for name in LIMIT_FIELDS:
+                body.pop(name, None)
+            asked = {only: next(iter(asked.values()), limit)}
         for name, value in (asked or {LIMIT_FIELDS[0]: limit}).items():
             body[name] = min(value, limit)
 

@@ -16,26 +16,23 @@ from app.domain.dialect import Dialect
 from app.domain.ids import suffix
 from app.domain.instrument import Provider as ProviderEntry
 from app.domain.pricing import Usage
+from app.providers import extras
 from app.providers.base import (
-    RESPONSE_BYTES_MAX,
     Call,
     Live,
     TooLarge,
     failure_of,
     read_capped,
 )
-from app.providers.outcomes import broken, encoded, garbage, parsed, refusal
-from app.translate import StreamTranslator, answer, events, request
+from app.providers.estimates import part_of, report_so_far
+from app.providers.outcomes import encoded, garbage, parsed, refusal
+from app.providers.pump import pump
+from app.translate import StreamTranslator, answer, events, request, tool_names
 from app.wire import sse
+from app.wire.anthropic import counting
 
 OWN_FIELDS: Final = frozenset({"webhook", "provider", "route"})
 """Body fields that are meant for the gateway and never sent on."""
-
-END_S: Final = 0.1
-"""How long after a stream's last event its connection may take to end, to be used again."""
-
-CHARACTERS_PER_TOKEN: Final = 3
-"""What an estimate takes a token for; few languages have shorter ones."""
 
 ID_PREFIXES: Final[Mapping[Dialect, str]] = {Dialect.CHAT: "chatcmpl-", Dialect.MESSAGES: "msg_"}
 
@@ -62,6 +59,7 @@ class Upstream:
         session: aiohttp.ClientSession,
         now: Callable[[], datetime],
     ) -> None:
+        self._entry = entry
         self._url = entry.base_url.rstrip("/") + self.path
         self._session = session
         self._now = now
@@ -81,8 +79,11 @@ class Upstream:
         """Return headers this protocol wants besides."""
         return {}
 
-    def adapt(self, body: dict[str, Any], call: Call, *, stream: bool) -> None:
-        """Change a request that is in this protocol's dialect to what the upstream wants."""
+    def adapt(self, body: dict[str, Any], *, limit: int, stream: bool) -> None:
+        """Change a request that is in this protocol's dialect to what the upstream wants.
+
+        `limit` is the most tokens that were held for one answer.
+        """
         raise NotImplementedError
 
     def is_answer(self, body: Mapping[str, Any]) -> bool:
@@ -99,38 +100,44 @@ class Upstream:
         """Make one call. The job id goes along as Idempotency-Key, the attempt in a header."""
         try:
             asked = json.loads(call.request)
+            body = self._body(call, asked, stream=False)
+            if isinstance(body, Failure):
+                return body
             async with (
                 asyncio.timeout(call.timeout_s),
-                self._post(call, asked, stream=False) as response,
+                self._post(call, body, stream=False) as response,
             ):
                 raw = await read_capped(response)
         except _NETWORK as error:
             return failure_of(error)
         if response.status != HTTPStatus.OK:
             return self._refusal(response, raw)
-        return self._whole(call, raw)
+        return self._whole(call, asked, raw)
 
     async def stream(self, call: Call, live: Live) -> Answer | Failure:
         """Make one call, send its frames on as they come, and return the whole answer."""
         asked = json.loads(call.request)
         told = self._translator(call, asked)
         try:
+            body = self._body(call, asked, stream=True)
+            if isinstance(body, Failure):
+                return body
             async with (
                 asyncio.timeout(call.timeout_s),
-                self._post(call, asked, stream=True) as response,
+                self._post(call, body, stream=True) as response,
             ):
                 if response.status != HTTPStatus.OK:
                     raw = await read_capped(response)
                     return self._refusal(response, raw)
                 if response.content_type != "text/event-stream":
                     return self._as_stream(call, asked, await read_capped(response), live)
-                failure = await _pump(response, told, call, live)
+                failure = await pump(response, told, call, live)
         except _NETWORK as error:
             return failure_of(error)
         except asyncio.CancelledError:
-            if not live.cut_short:
+            if not live.cut_short or not told.text_characters:
                 raise
-            return encoded(told.whole(), _estimate(call, told), ("client_left",))
+            return part_of(call, told, self.usage(report_so_far(told), call)[0])
         if failure is not None:
             return failure
         for event in told.finish():
@@ -145,10 +152,35 @@ class Upstream:
             model=call.instrument,
             created=call.created,
             include_usage=_wants_usage(asked),
+            names=tool_names(asked, call.dialect, self.dialect),
+            input_tokens=self._input_estimate(call, asked),
         )
 
-    def _post(
+    def _input_estimate(self, call: Call, asked: Mapping[str, Any]) -> int:
+        """Return about what a messages client's input comes to, where the upstream tells it late.
+
+        Chat upstreams count at the end; the client wants to know at the start.
+        """
+        if call.dialect is not Dialect.MESSAGES or self.dialect is Dialect.MESSAGES:
+            return 0
+        return min(counting.estimate(asked), call.input_tokens_max)
+
+    def _body(
         self, call: Call, asked: Mapping[str, Any], *, stream: bool
+    ) -> dict[str, Any] | Failure:
+        """Return what is sent, or why a request is refused before anything is."""
+        body = request(asked, call.dialect, self.dialect, reasoning=call.reasoning)
+        for name in OWN_FIELDS & body.keys():
+            del body[name]
+        if field := extras.refused(body, self.dialect, self._entry.allow):
+            return extras.refusal(field)
+        extras.prune(body, self._entry.allow)
+        body["model"] = call.model
+        self.adapt(body, limit=_limit(call, asked), stream=stream)
+        return body
+
+    def _post(
+        self, call: Call, body: Mapping[str, Any], *, stream: bool
     ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
         headers = {
             **self._headers,
@@ -157,11 +189,6 @@ class Upstream:
             "Idempotency-Key": call.job_id,
             "X-Busbar-Attempt": str(call.attempt),
         }
-        body = request(asked, call.dialect, self.dialect)
-        for name in OWN_FIELDS & body.keys():
-            del body[name]
-        body["model"] = call.model
-        self.adapt(body, call, stream=stream)
         return self._session.post(
             self._url,
             data=json.dumps(body, separators=(",", ":")).encode(),
@@ -173,7 +200,7 @@ class Upstream:
     def _refusal(self, response: aiohttp.ClientResponse, raw: bytes) -> Failure:
         return refusal(response.status, response.headers, raw, self._secret, now=self._now())
 
-    def _whole(self, call: Call, raw: bytes) -> Answer | Failure:
+    def _whole(self, call: Call, asked: Mapping[str, Any], raw: bytes) -> Answer | Failure:
         """Turn a whole answer of the upstream into one in the client's dialect."""
         body = parsed(raw)
         if body is None or not self.is_answer(body):
@@ -187,6 +214,7 @@ class Upstream:
             id=_answer_id(call),
             model=call.instrument,
             created=call.created,
+            names=tool_names(asked, call.dialect, self.dialect),
         )
         return encoded(told, usage, flags)
 
@@ -194,7 +222,7 @@ class Upstream:
         self, call: Call, asked: Mapping[str, Any], raw: bytes, live: Live
     ) -> Answer | Failure:
         """Cut the answer of an upstream that does not stream into the frames of one that does."""
-        whole = self._whole(call, raw)
+        whole = self._whole(call, asked, raw)
         if isinstance(whole, Answer):
             with_usage = _wants_usage(asked)
             for event in events(json.loads(whole.body), call.dialect, include_usage=with_usage):
@@ -202,47 +230,10 @@ class Upstream:
         return whole
 
 
-async def _pump(
-    response: aiohttp.ClientResponse, told: StreamTranslator, call: Call, live: Live
-) -> Failure | None:
-    """Send on what comes until the upstream says that it is done."""
-    parser, total = sse.Parser(), 0
-    async for chunk in response.content.iter_any():
-        total += len(chunk)
-        if total > RESPONSE_BYTES_MAX:
-            raise TooLarge
-        for received in parser.feed(chunk):
-            if received.data.startswith(b"[DONE]"):
-                await _end(response)
-                return _unfinished(told)
-            event = parsed(received.data)
-            if event is not None and event.get("error"):
-                return broken("stream_error", "The provider broke its stream off with an error.")
-            for each in told.feed(event or {}):
-                live.emit(sse.frame(each, call.dialect))
-            if received.name == "message_stop":
-                await _end(response)
-                return _unfinished(told)
-    return _unfinished(told)
-
-
-async def _end(response: aiohttp.ClientResponse) -> None:
-    """Read to the very end, so that the connection can be used again; but wait for none."""
-    try:
-        async with asyncio.timeout(END_S):
-            await response.content.readany()
-    except (TimeoutError, aiohttp.ClientError):
-        response.close()
-
-
-def _estimate(call: Call, told: StreamTranslator) -> Usage:
-    """Return what a stream that was cut short has cost, by its characters; never above its hold."""
-    sent = -(-len(call.request) // CHARACTERS_PER_TOKEN)
-    got = -(-told.text_characters // CHARACTERS_PER_TOKEN)
-    return Usage(
-        input_tokens=min(sent, call.input_tokens_max),
-        output_tokens=min(got, call.output_tokens_max),
-    )
+def _limit(call: Call, asked: Mapping[str, Any]) -> int:
+    """Return the tokens of one answer: a chat client's hold is for as many as it wants choices."""
+    choices = asked.get("n") if call.dialect is Dialect.CHAT else None
+    return call.output_tokens_max // (choices if isinstance(choices, int) and choices else 1)
 
 
 def _answer_id(call: Call) -> str:
@@ -252,11 +243,3 @@ def _answer_id(call: Call) -> str:
 def _wants_usage(asked: Mapping[str, Any]) -> bool:
     options = asked.get("stream_options")
     return isinstance(options, Mapping) and options.get("include_usage") is True
-
-
-def _unfinished(told: StreamTranslator) -> Failure | None:
-    return (
-        None
-        if told.finished
-        else broken("answer_cut_short", "The provider's stream ended before its answer did.")
-    )

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from app.domain.errors import InvalidRequest, ModelNotFound, OutOfRange
+from app.domain.errors import BusbarError, Fault, InvalidRequest, ModelNotFound, OutOfRange
 from app.domain.instrument import Instrument
 from app.domain.job import Lane, NewJob, OnEmpty
 from app.domain.money import parse_dollars
@@ -35,11 +35,13 @@ def draft(
     `max_cost` is the most it may cost, in dollars. Raises InvalidRequest or OutOfRange for the body
     and the amount, ModelNotFound for its instrument.
     """
-    asked = surface.read(body)
+    try:
+        asked = surface.read(body)
+    except (InvalidRequest, OutOfRange) as error:
+        raise _with_model(gateway, body, error) from None
     instrument = gateway.catalog.instrument(asked.model)
     if instrument is None:
-        message = f"The model {asked.model!r} does not exist; GET /v1/models lists what does."
-        raise ModelNotFound(message, param="model")
+        raise ModelNotFound(_unknown(asked.model), param="model")
     bound = input_bound(asked.prompt, asked.extras, context_tokens=instrument.context_tokens)
     return NewJob(
         id=gateway.new_id("job"),
@@ -61,6 +63,20 @@ def draft(
         betas=betas,
         max_cost_nanos=None if max_cost is None else _nanos(max_cost),
     )
+
+
+def _with_model(gateway: Gateway, body: Mapping[str, Any], error: BusbarError) -> BusbarError:
+    """Return the error with an unknown model among its faults: all are told at once."""
+    model = body.get("model")
+    is_told = any(fault.where == "model" for fault in error.faults)
+    if is_told or not isinstance(model, str) or gateway.catalog.instrument(model) is not None:
+        return error
+    fault = Fault(where="model", what=_unknown(model))
+    return InvalidRequest(error.message, param=error.param, faults=(*error.faults, fault))
+
+
+def _unknown(model: str) -> str:
+    return f"The model {model!r} does not exist; GET /v1/models lists what does."
 
 
 def fingerprint(path: str, raw: bytes) -> bytes:

@@ -1,7 +1,8 @@
 """T3: decide what becomes of each attempt, write it fenced, wake who waits."""
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from prometheus_client import Counter
@@ -23,8 +24,9 @@ from app.domain.settlement import Settlement
 from app.gateway import Gateway
 from app.services.settling.booking import billed, book
 from app.services.start import Started
-from app.store import money, queue, settlements
+from app.store import money, settlements
 from app.store.engine import again, statement, transaction
+from app.store.keeping import unwanted
 from app.store.settling import locking
 from app.store.starting import windows
 
@@ -97,9 +99,9 @@ def _newest(finished: Sequence[Finished]) -> list[Finished]:
 
 
 def _write(gateway: Gateway, group: Sequence[Settlement]) -> tuple[set[str], list[str]]:
-    """Write a group; return the jobs it settled, and those that somebody had cancelled meanwhile.
+    """Write a group; return the jobs it settled, and those that were cancelled meanwhile.
 
-    A job that would go on although its cancellation was asked for ends in the same transaction.
+    A job that would go on although nobody wants it any more ends in the same transaction.
     """
     goes_on = any(s.state not in FINAL for s in group)
     alone = settlements.is_one_statement(group) and not goes_on
@@ -109,7 +111,8 @@ def _write(gateway: Gateway, group: Sequence[Settlement]) -> tuple[set[str], lis
         settled = settlements.settle(conn, group)
         capped = [s.job_id for s in group if s.caps and s.job_id in settled]
         windows.move(conn, capped)
-        cancelled = queue.end_cancelled(conn, sorted(settled)) if goes_on else []
+        grace_s = gateway.settings.leave_grace_s
+        cancelled = unwanted.end(conn, sorted(settled), grace_s=grace_s) if goes_on else []
         money.release(conn, cancelled)
     return settled, cancelled
 
@@ -133,7 +136,22 @@ def _succeed(gateway: Gateway, job: Started, answer: Answer) -> Settlement:
         status_code=answer.status_code,
         result=answer.body,
     )
-    return billed(gateway, settlement, job, answer)
+    billed_one = billed(gateway, settlement, job, answer)
+    return _cut_short(billed_one) if answer.partial else billed_one
+
+
+def _cut_short(settled: Settlement) -> Settlement:
+    """Return what becomes of half an answer: it is kept and paid for, and nobody's whole one."""
+    return replace(
+        settled,
+        state=JobState.CANCELLED,
+        attempt_state=AttemptState.INTERRUPTED,
+        partial=True,
+        error_code=JobCancelled.code,
+        error_message="The job was cancelled, or its client left, in the middle of its answer;"
+        f" what was made of it: GET /v1/jobs/{settled.job_id}. To ask anew, use no Idempotency-Key"
+        " or a new one.",
+    )
 
 
 def _interrupt(job: Started, outcome: Interrupted) -> Settlement:
@@ -221,8 +239,15 @@ def _end(
         captures=captures,
         transfer_ids=("",) * len(captures),
         caps=job.hold.caps,
-        result=failure.body if failure else None,
+        result=_particulars(failure) if failure else None,
     )
+
+
+def _particulars(failure: Failure) -> bytes | None:
+    """Return what else a refusal says, as a failed job keeps it: the provider's code and param."""
+    if failure.kind is not FailureKind.REJECTED or not (failure.code or failure.param):
+        return None
+    return json.dumps({"code": failure.code, "param": failure.param}).encode()
 
 
 def _storable(text: str) -> str:

@@ -12,8 +12,9 @@ from app.domain.job import Job, Lane, NewJob, written
 from app.gateway import Gateway
 from app.services.gather import Gather
 from app.services.outage import as_unavailable
+from app.services.streaming.leave import attach
 from app.store import submissions
-from app.store.engine import again, statement
+from app.store.engine import again, statement, transaction
 from app.store.submissions import Claim
 
 SUBMIT_JOBS_MAX: Final = 1_000
@@ -24,7 +25,7 @@ SUBMIT_JOBS_MAX: Final = 1_000
 class Submission:
     """What one request wants written: its jobs, under its Idempotency-Key if it has one.
 
-    `is_retry` marks a client's automatic retry of a call it gave up on.
+    `is_retry` marks a client's automatic retry of a call that may have begun a job.
     """
 
     key_id: str
@@ -38,7 +39,8 @@ class Submission:
 class Submitted:
     """The jobs a request stands for now.
 
-    `jobs` are those it has just written; none when an earlier request had made them.
+    `jobs` are those it has just written; none when an earlier request had made them. Of a single
+    one that was there before, the request counts as one more client: `streaming.leave`.
     """
 
     job_ids: tuple[str, ...]
@@ -153,7 +155,10 @@ def _free(gateway: Gateway, submission: Submission) -> bool:
 
 
 def _replay(gateway: Gateway, submission: Submission) -> Submitted:
-    return Submitted(job_ids=_claimed_by(gateway, _claim(submission)))
+    job_ids = _claimed_by(gateway, _claim(submission))
+    if len(job_ids) == 1:
+        attach(gateway, submission.jobs[0].account_id, job_ids[0])
+    return Submitted(job_ids=job_ids)
 
 
 def _claimed_by(gateway: Gateway, claim: Claim) -> tuple[str, ...]:
@@ -170,6 +175,10 @@ def _claimed_by(gateway: Gateway, claim: Claim) -> tuple[str, ...]:
 
 def _attach(gateway: Gateway, submission: Submission) -> Submitted | None:
     """Find the job that the first try of this very call has started (no SDK sends a key for it)."""
-    with statement(gateway.engine) as conn:
-        job_id = submissions.by_fingerprint(conn, submission.key_id, submission.fingerprint)
+
+    def write() -> str | None:
+        with transaction(gateway.engine) as conn:
+            return submissions.attach(conn, submission.key_id, submission.fingerprint)
+
+    job_id = again(write)
     return Submitted(job_ids=(job_id,)) if job_id else None

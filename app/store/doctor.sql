@@ -138,11 +138,11 @@ SELECT 'a hold draws on the account of its job', h.job_id,
  WHERE h.account_id <> j.account_id OR l.account_id <> h.account_id
 
 UNION ALL
-SELECT 'a succeeded job was settled once, at its cost', j.id,
+SELECT 'an answer was settled once, at its cost', j.id,
        format('cost %s, hold %s captured %s, overrun %s', j.cost_nanos, h.state, h.captured_nanos,
               h.overrun_nanos)
   FROM jobs j LEFT JOIN holds h ON h.job_id = j.id
- WHERE j.state = 'succeeded'
+ WHERE (j.state = 'succeeded' OR j.partial)
    AND (h.state IS DISTINCT FROM 'captured'
         OR j.cost_nanos IS DISTINCT FROM h.captured_nanos + h.overrun_nanos)
 
@@ -153,7 +153,7 @@ SELECT 'only answers cost money', j.id,
   FROM jobs j
   JOIN holds h ON h.job_id = j.id
   LEFT JOIN transfers t ON t.job_id = j.id AND t.kind = 'shortfall'
- WHERE j.state <> 'succeeded'
+ WHERE j.state <> 'succeeded' AND NOT j.partial
    AND h.captured_nanos + h.overrun_nanos + coalesce(t.amount_nanos, 0)
        + coalesce(j.cost_nanos, 0) > 0
 

@@ -1,10 +1,10 @@
-"""Jobs as they are read: one, many, a page; and cancelled."""
+"""Jobs as they are read: one, many, a page; who waits for them; and cancelled."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Double,
     Text,
@@ -18,7 +18,7 @@ from sqlalchemy import (
     update,
 )
 
-from app.domain.errors import JobCancelled
+from app.domain.errors import JobCancelled, ProviderRejected
 from app.domain.job import Job, JobError, JobState, Lane, Reason
 from app.domain.pricing import Usage
 from app.store.prepared import Prepared, arrays, rows
@@ -70,7 +70,11 @@ def cancel(conn: Connection, account_id: str, job_id: str) -> JobState | None:
         .where(~IS_FINAL)
         .values(
             cancel_requested_at=func.coalesce(jobs.c.cancel_requested_at, func.now()),
-            **_cancelled(IS_RUNNABLE),
+            state=case((IS_RUNNABLE, JobState.CANCELLED), else_=jobs.c.state),
+            reason=None,
+            finished_at=case((IS_RUNNABLE, func.now())),
+            error_code=case((IS_RUNNABLE, JobCancelled.code)),
+            error_message=case((IS_RUNNABLE, JobCancelled().message)),
         )
         .returning(jobs.c.state)
     ).first()
@@ -80,29 +84,27 @@ def cancel(conn: Connection, account_id: str, job_id: str) -> JobState | None:
     return JobState(row.state) if row else None
 
 
-def leave(conn: Connection, account_id: str, job_id: str) -> JobState | None:
-    """Mark that a job's client left; cancel it when it does not run yet. None: nothing to mark."""
-    row = conn.execute(
+def attach(conn: Connection, account_id: str, job_id: str) -> None:
+    """Count one more client that waits for a job; whoever left before is forgotten."""
+    conn.execute(
+        update(jobs).where(jobs.c.id == job_id, jobs.c.account_id == account_id).values(**ONE_MORE)
+    )
+
+
+def leave(conn: Connection, account_id: str, job_id: str) -> None:
+    """Count one client less; the last one of a stream leaves the moment at which it left.
+
+    Who gives up waiting for an answer in one piece leaves none: that job goes on for a retry.
+    """
+    is_last = and_(jobs.c.listeners <= 1, jobs.c.stream, ~IS_FINAL)
+    conn.execute(
         update(jobs)
-        .where(jobs.c.id == job_id, jobs.c.account_id == account_id, ~IS_FINAL)
+        .where(jobs.c.id == job_id, jobs.c.account_id == account_id)
         .values(
-            client_left_at=func.coalesce(jobs.c.client_left_at, func.now()),
-            **_cancelled(IS_RUNNABLE),
+            listeners=func.greatest(jobs.c.listeners - 1, 0),
+            client_left_at=case((is_last, func.now())),
         )
-        .returning(jobs.c.state)
-    ).first()
-    return JobState(row.state) if row else None
-
-
-def _cancelled(waits: ColumnElement[bool]) -> dict[str, Any]:
-    """Return the values that end a job which `waits`, and leave a running one as it is."""
-    return {
-        "state": case((waits, JobState.CANCELLED), else_=jobs.c.state),
-        "reason": None,
-        "finished_at": case((waits, func.now())),
-        "error_code": case((waits, JobCancelled.code)),
-        "error_message": case((waits, JobCancelled().message)),
-    }
+    )
 
 
 def to_job(row: Any) -> Job:
@@ -115,7 +117,10 @@ def to_job(row: Any) -> Job:
             cached_tokens=row.cached_tokens,
             reasoning_tokens=row.reasoning_tokens,
         )
-    error = JobError(code=row.error_code, message=row.error_message) if row.error_code else None
+    body = bytes(row.response) if row.response is not None else None
+    error = _error(row, body) if row.error_code else None
+    # Of a refusal a job keeps what its provider said of it, which is no answer.
+    response = None if row.error_code == ProviderRejected.code else body
     return Job(
         id=row.id,
         account_id=row.account_id,
@@ -136,11 +141,27 @@ def to_job(row: Any) -> Job:
         cost_nanos=row.cost_nanos,
         status_code=row.status_code,
         error=error,
-        response=bytes(row.response) if row.response is not None else None,
+        response=response,
         stream=row.stream,
         retry_after_s=row.retry_after_s,
+        partial=row.partial,
     )
 
+
+def _error(row: Any, body: bytes | None) -> JobError:
+    told = {}
+    if body is not None and row.error_code == ProviderRejected.code:
+        told = json.loads(body)
+    return JobError(
+        code=row.error_code,
+        message=row.error_message,
+        cause=told.get("code"),
+        param=told.get("param"),
+    )
+
+
+ONE_MORE: Final = {"listeners": jobs.c.listeners + 1, "client_left_at": None}
+"""What changes in the row of a job that one more client waits for."""
 
 _COLUMNS: Final = (
     jobs.c.id,
@@ -174,6 +195,7 @@ _COLUMNS: Final = (
             func.extract("epoch", jobs.c.run_at - jobs.c.finished_at).cast(Double()),
         )
     ).label("retry_after_s"),
+    jobs.c.partial,
 )
 
 _WITH_RESULT: Final = jobs.outerjoin(

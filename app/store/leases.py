@@ -62,9 +62,12 @@ def spare(conn: Connection, for_s: float) -> int:
     return spared
 
 
-def unwanted(conn: Connection, worker_id: str) -> tuple[list[str], list[str]]:
-    """Return the jobs this worker runs that somebody cancelled, and those whose client left."""
-    found = _UNWANTED(conn, worker_id=worker_id).all()
+def unwanted(conn: Connection, worker_id: str, *, grace_s: float) -> tuple[list[str], list[str]]:
+    """Return the jobs this worker runs that somebody cancelled, and those whose client left.
+
+    A client that comes again within `grace_s` has not left.
+    """
+    found = _UNWANTED(conn, worker_id=worker_id, grace_s=grace_s).all()
     return [row.id for row in found if row.cancelled], [
         row.id for row in found if not row.cancelled
     ]
@@ -125,7 +128,8 @@ def _in_flight() -> tuple[Prepared, Prepared]:
 def _unwanted() -> Prepared:
     mine = jobs.c.worker_id == bindparam("worker_id", type_=Text())
     cancelled = jobs.c.cancel_requested_at.is_not(None)
-    left = jobs.c.client_left_at.is_not(None)
+    grace = seconds(bindparam("grace_s", type_=Double()))
+    left = jobs.c.client_left_at < func.now() - grace
     # Two looks, so that each finds its own partial index.
     return Prepared(
         union_all(

@@ -173,23 +173,6 @@ def expire(conn: Connection, limit: int) -> list[Moved]:
     return [_moved(row) for row in result]
 
 
-def end_cancelled(conn: Connection, job_ids: Sequence[str]) -> list[str]:
-    """End those of `job_ids` that would go on although their cancellation was asked for."""
-    result = conn.execute(
-        update(jobs)
-        .where(jobs.c.id.in_(job_ids), IS_RUNNABLE, jobs.c.cancel_requested_at.is_not(None))
-        .values(
-            state=JobState.CANCELLED,
-            reason=None,
-            finished_at=func.now(),
-            error_code="job_cancelled",
-            error_message="The job was cancelled.",
-        )
-        .returning(jobs.c.id)
-    )
-    return [row.id for row in result]
-
-
 def _due(lane: Lane, limit: int) -> Subquery:
     """The oldest due jobs of a lane, up to `limit` of those rung for and of those not.
 

@@ -92,6 +92,7 @@ def _row(s: Settlement) -> tuple[Any, ...]:
         usage.cached_tokens if usage else None,
         usage.reasoning_tokens if usage else None,
         s.cost_nanos,
+        s.partial,
         s.hold_state.value,
         s.captured_nanos,
         s.overrun_nanos,
@@ -134,6 +135,7 @@ _ARRIVED: Final = rows(
     cached_tokens=BigInteger(),
     reasoning_tokens=BigInteger(),
     cost_nanos=BigInteger(),
+    partial=Boolean(),
     hold_state=Text(),
     captured_nanos=BigInteger(),
     overrun_nanos=BigInteger(),
@@ -149,7 +151,7 @@ _SPREAD: Final = (
 )
 """What the hold and the attempt need to hear of a settlement that passed the fence."""
 
-_TOLD: Final = ("state", "reason", "error_code", "error_message", "cost_nanos")
+_TOLD: Final = ("state", "reason", "error_code", "error_message", "cost_nanos", "partial")
 _COUNTED: Final = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
 
 

@@ -22,6 +22,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    update,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as pg_insert
@@ -29,8 +30,9 @@ from sqlalchemy.types import TypeEngine
 
 from app.domain.errors import BalanceReplenishing, HoldsExhausted
 from app.domain.job import JobState, Lane, NewJob
+from app.store.jobs import ONE_MORE
 from app.store.prepared import Prepared, arrays, bodies, body, rows, seconds
-from app.store.tables import idempotency_keys, job_payloads, jobs
+from app.store.tables import IS_FINAL, idempotency_keys, job_payloads, jobs
 
 ATTACH_WINDOW_S: Final = 900
 """How old a job may be for a client's automatic retry to attach to it."""
@@ -99,20 +101,33 @@ def free_refused(conn: Connection, claim: Claim) -> bool:
     return conn.execute(freed).rowcount > 0
 
 
-def by_fingerprint(conn: Connection, key_id: str, fingerprint: bytes) -> str | None:
-    """Return the newest job this key started with the very same request a short while ago."""
-    given_up = [JobState.FAILED, JobState.CANCELLED, JobState.EXPIRED]
-    row = conn.execute(
+def attach(conn: Connection, key_id: str, fingerprint: bytes) -> str | None:
+    """Attach a client's retry to a job its key began with the very same request; in a transaction.
+
+    Returns the job, which has one more client now, or None. Of several it is the one with the
+    fewest clients: one that all have given up, else one whose client may have gone unnoticed, or
+    whose answer may have been lost on its way; unfinished ones before those. An answer is sent to
+    one retry only.
+    """
+    mark = func.hashtextextended(key_id + fingerprint.hex(), 0)
+    # Retries of equal calls find their jobs one after the other, so that each finds its own.
+    conn.execute(select(func.pg_advisory_xact_lock(mark)))
+    is_good = jobs.c.state.not_in([JobState.FAILED, JobState.CANCELLED, JobState.EXPIRED])
+    mine = (
         select(jobs.c.id)
         .where(
             jobs.c.key_id == key_id,
             jobs.c.fingerprint == fingerprint,
             jobs.c.created_at > func.now() - seconds(ATTACH_WINDOW_S),
-            jobs.c.state.not_in(given_up),
+            is_good,
+            or_(~IS_FINAL, jobs.c.listeners <= 1),
         )
-        .order_by(jobs.c.id.desc())
+        .order_by(jobs.c.listeners, IS_FINAL, jobs.c.id.desc())
         .limit(1)
-    ).first()
+        .scalar_subquery()
+    )
+    attached = update(jobs).where(jobs.c.id == mine, is_good).values(**ONE_MORE)
+    row = conn.execute(attached.returning(jobs.c.id)).first()
     return row.id if row else None
 
 

@@ -4,7 +4,8 @@ import logging
 import queue
 import threading
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,10 +13,14 @@ import redis
 
 from app.broker import Broker, connect
 from app.streams import END, FRAME, key_of
+from app.streams.aside import Aside
 
 BLOCK_MS: Final = 5_000
 READ_MAX: Final = 200
 """Entries of one stream that one read brings at most."""
+
+ASIDE_MAX: Final = 8
+"""Threads of one process that find out what followers ask for."""
 
 WAKE_S: Final = 60
 RETRY_PAUSE_S: Final = 0.5
@@ -33,20 +38,27 @@ class Entry:
 
 
 class Follower:
-    """One reader of one stream: its entries in order, and rings from elsewhere in between."""
+    """One reader of one stream: its entries in order, and news from elsewhere in between."""
 
     def __init__(self, reader: "StreamReader", key: str) -> None:
         self.key = key
         self._reader = reader
-        self._arrived: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
+        self._arrived: queue.SimpleQueue[Entry | Future[Any] | None] = queue.SimpleQueue()
 
-    def next(self, timeout_s: float) -> Entry | None:
-        """Return the next entry; None when it was rung for. Raises queue.Empty after the time."""
+    def next(self, timeout_s: float) -> Entry | Future[Any] | None:
+        """Return the next entry; or what was asked for; None when it was rung for.
+
+        Raises queue.Empty after the time.
+        """
         return self._arrived.get(timeout=max(0.0, timeout_s))
 
     def put(self, entry: Entry) -> None:
         """Hand in an entry."""
         self._arrived.put(entry)
+
+    def ask(self, work: Callable[[], Any]) -> None:
+        """Do work that may hang on another thread; `next` returns what became of it."""
+        self._reader.aside.do(work, self._arrived.put)
 
     def ring(self) -> None:
         """Wake the reader up: something besides the stream has changed."""
@@ -57,17 +69,21 @@ class Follower:
         self._reader.forget(self)
 
 
+_Followers = Mapping[str, Sequence[Follower]]
+
+
 class StreamReader:
     """One per submitter process; its thread begins with the first follower."""
 
     def __init__(self, broker: Broker) -> None:
+        self.aside = Aside("looks", ASIDE_MAX)
         self._broker = broker
         # The library's annotations are the union of what all its protocols may answer.
         self._client: Any = broker.client
         self._listener: Any = connect(broker.redis_url, listening=True)
         self._wake_key = f"{broker.prefix}wake:{uuid.uuid4()}"
         self._lock = threading.Lock()
-        self._followers: dict[str, list[Follower]] = {}
+        self._followers: dict[str, tuple[Follower, ...]] = {}
         self._cursors: dict[str, str] = {}
         self._stale = False
         self._some = threading.Event()
@@ -78,7 +94,8 @@ class StreamReader:
         follower = Follower(self, key_of(self._broker.prefix, job_id))
         with self._lock:
             # A second follower sees the beginning again, and so does the first, who knows it.
-            self._followers.setdefault(follower.key, []).append(follower)
+            others = self._followers.get(follower.key, ())
+            self._followers[follower.key] = (*others, follower)
             self._cursors[follower.key] = "0-0"
             told, self._stale = self._stale, True
             if self._thread is None:
@@ -92,7 +109,8 @@ class StreamReader:
     def forget(self, follower: Follower) -> None:
         """Stop following."""
         with self._lock:
-            left = [each for each in self._followers.get(follower.key, ()) if each is not follower]
+            followers = self._followers.get(follower.key, ())
+            left = tuple(each for each in followers if each is not follower)
             if left:
                 self._followers[follower.key] = left
             else:
@@ -120,21 +138,22 @@ class StreamReader:
         woken = "0-0"
         while True:
             with self._lock:
-                wanted, self._stale = dict(self._cursors), False
+                wanted, followers = dict(self._cursors), dict(self._followers)
+                self._stale = False
                 if not wanted:
                     self._some.clear()
             if not wanted:
                 self._some.wait()
                 continue
             try:
-                woken = self._read_once(wanted, woken)
+                woken = self._read_once(wanted, followers, woken)
             except redis.RedisError:
                 threading.Event().wait(RETRY_PAUSE_S)
             except Exception:  # without this thread no stream here would ever move again
                 log.exception("streams.broke")
                 threading.Event().wait(RETRY_PAUSE_S)
 
-    def _read_once(self, wanted: Mapping[str, str], woken: str) -> str:
+    def _read_once(self, wanted: Mapping[str, str], followers: _Followers, woken: str) -> str:
         """Hand out what has come to the streams; return how far the interruptions were read."""
         found = self._listener.xread(
             {**wanted, self._wake_key: woken}, count=READ_MAX, block=BLOCK_MS
@@ -144,17 +163,20 @@ class StreamReader:
             if key == self._wake_key:
                 woken = entries[-1][0].decode()
             else:
-                self._hand_out(key, wanted[key], entries)
+                self._hand_out(key, followers[key], entries)
         return woken
 
-    def _hand_out(self, key: str, read_from: str, entries: Sequence[Any]) -> None:
+    def _hand_out(self, key: str, asked: Sequence[Follower], entries: Sequence[Any]) -> None:
+        """Hand entries to those who followed when they were asked for, and still do."""
         with self._lock:
-            if self._cursors.get(key) == read_from:
+            now = self._followers.get(key, ())
+            receivers = [each for each in now if each in asked]
+            # Whoever joined meanwhile is served by a read that begins at the beginning.
+            if now and len(receivers) == len(now):
                 self._cursors[key] = entries[-1][0].decode()
-            followers = list(self._followers.get(key, ()))
         for entry_id, fields in entries:
             entry = _entry(entry_id, fields)
-            for follower in followers:
+            for follower in receivers:
                 follower.put(entry)
 
 

@@ -1,11 +1,14 @@
 """The worker's end of streams: frames of all its calls gather, one round trip carries them.
 
-Lives on the engine's loop. A frame that Redis does not take is counted and dropped: the row will
-have the whole answer.
+Lives on the engine's loop. Frames are a convenience: what Redis does not take is counted and
+dropped, and no answer waits for it. The row will have the whole of it.
 """
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final
 
 from prometheus_client import Counter
@@ -21,11 +24,29 @@ PENDING_MAX: Final = 50_000
 """Frames that may wait for Redis; more are dropped."""
 
 TIMEOUT_S: Final = 2.0
+
+END_S: Final = 2.0
+"""How long an answer that is whole waits for the end of its stream to reach Redis."""
+
 PAUSE_S: Final = 0.5
+"""How long frames are dropped after a failure before Redis is tried again."""
 
 _lost = Counter("busbar_stream_frames_lost_total", "Frames of streams that Redis did not take.")
 
-_Entry = tuple[str, str, bytes, bytes]
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """An entry on its way; `gone` is told when it is in Redis, or lost."""
+
+    key: str
+    id: str
+    field: bytes
+    value: bytes
+    gone: "asyncio.Future[None] | None" = None
+
+    def told(self) -> None:
+        if self.gone is not None and not self.gone.done():
+            self.gone.set_result(None)
 
 
 class StreamWriter:
@@ -38,6 +59,7 @@ class StreamWriter:
         )
         self._pending: deque[_Entry] = deque()
         self._flushing: asyncio.Task[None] | None = None
+        self._away_until = 0.0
 
     def begin(self, job_id: str, attempt: int) -> "LiveStream":
         """Return the stream of one attempt."""
@@ -52,39 +74,44 @@ class StreamWriter:
 
     async def close(self) -> None:
         """Write what is left and give the connections back."""
-        await self.flushed()
+        if self._flushing is not None:
+            await asyncio.wait([self._flushing], timeout=END_S)
         await self._redis.aclose()
 
-    def add(self, key: str, entry_id: str, field: bytes, value: bytes) -> None:
-        """Put an entry on its way."""
-        if len(self._pending) >= PENDING_MAX:
-            _lost.inc()
+    def add(self, entry: _Entry) -> None:
+        """Put an entry on its way, or drop it."""
+        loop = asyncio.get_running_loop()
+        if len(self._pending) >= PENDING_MAX or loop.time() < self._away_until:
+            _drop([entry])
             return
-        self._pending.append((key, entry_id, field, value))
+        self._pending.append(entry)
         if self._flushing is None or self._flushing.done():
-            self._flushing = asyncio.get_running_loop().create_task(self._flush())
-
-    async def flushed(self) -> None:
-        """Return when everything that was added is in Redis, or lost."""
-        while self._flushing is not None and not self._flushing.done():
-            await asyncio.wait([self._flushing])
+            self._flushing = loop.create_task(self._flush())
 
     async def _flush(self) -> None:
         while self._pending:
             batch = [self._pending.popleft() for _ in range(min(BATCH_MAX, len(self._pending)))]
-            pipe = self._redis.pipeline(transaction=False)
-            for key, entry_id, field, value in batch:
-                pipe.execute_command(
-                    "XADD", key, "MAXLEN", "~", ENTRIES_MAX, entry_id, field, value
-                )
-            for key in {entry[0] for entry in batch}:
-                pipe.expire(key, KEPT_S)
             try:
-                # A refused entry is a late attempt's: the others of the batch are fine.
-                await pipe.execute(raise_on_error=False)
+                await self._send(batch)
             except RedisError:
-                _lost.inc(len(batch))
-                await asyncio.sleep(PAUSE_S)
+                # The rest would only wait for the same, and its answers with it.
+                self._away_until = asyncio.get_running_loop().time() + PAUSE_S
+                _drop([*batch, *self._pending])
+                self._pending.clear()
+            else:
+                for entry in batch:
+                    entry.told()
+
+    async def _send(self, batch: Sequence[_Entry]) -> None:
+        pipe = self._redis.pipeline(transaction=False)
+        for each in batch:
+            pipe.execute_command(
+                "XADD", each.key, "MAXLEN", "~", ENTRIES_MAX, each.id, each.field, each.value
+            )
+        for key in {each.key for each in batch}:
+            pipe.expire(key, KEPT_S)
+        # A refused entry is a late attempt's: the others of the batch are fine.
+        await pipe.execute(raise_on_error=False)
 
 
 class LiveStream:
@@ -107,10 +134,20 @@ class LiveStream:
         self._add(FRAME, frame)
 
     async def end(self) -> None:
-        """Mark the end and return once readers can see all of it, or Redis is given up on."""
-        self._add(END, b"")
-        await self._writer.flushed()
+        """Mark the end and return once readers can see all of it, or it is given up on."""
+        gone = asyncio.get_running_loop().create_future()
+        self._add(END, b"", gone)
+        # Who cancels the call now comes too late: its answer is whole, and must not be thrown away.
+        with suppress(TimeoutError, asyncio.CancelledError):
+            async with asyncio.timeout(END_S):
+                await gone
 
-    def _add(self, field: bytes, value: bytes) -> None:
+    def _add(self, field: bytes, value: bytes, gone: "asyncio.Future[None] | None" = None) -> None:
         self.sent += 1
-        self._writer.add(self._key, f"{self._attempt}-{self.sent}", field, value)
+        self._writer.add(_Entry(self._key, f"{self._attempt}-{self.sent}", field, value, gone))
+
+
+def _drop(entries: Sequence[_Entry]) -> None:
+    _lost.inc(len(entries))
+    for entry in entries:
+        entry.told()

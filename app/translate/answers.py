@@ -5,7 +5,7 @@ from typing import Any
 
 from app.domain.dialect import Dialect
 from app.translate.chat import cutting as chat
-from app.translate.crossing import crossing
+from app.translate.crossing import NO_NAMES, Asked, crossing
 from app.translate.messages import cutting as messages
 from app.translate.reading import envelope
 
@@ -18,16 +18,19 @@ def answer(
     id: str,  # noqa: A002 - the word both dialects have for it
     model: str,
     created: int = 0,
+    names: Mapping[str, str] = NO_NAMES,
 ) -> dict[str, Any]:
     """Return a whole answer of an upstream (source) as its client (target) expects it.
 
     In the same dialect it is a copy under the gateway's `id` and `model`, unknown fields included.
     `created`, in seconds since the epoch, is what a chat client reads of a message, which has no
-    such field. Nothing an upstream sends makes it raise.
+    such field. `names` are the `tool_names` of the request: the client's, under which tools leave.
+    Nothing an upstream sends makes it raise.
     """
     if source == target:
         return {**envelope(body), "id": id, "model": model}
-    way = crossing(source, answer_id=id, model=model, created=created, include_usage=True)
+    asked = Asked(id=id, model=model, created=created, include_usage=True, names=names)
+    way = crossing(source, asked)
     return way.read(envelope(body))
 
 

@@ -1,6 +1,8 @@
 """A stream on its way from one dialect to the other: reader, assembly, writer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Final, Protocol
 
 from app.domain.dialect import Dialect
@@ -8,11 +10,35 @@ from app.translate import usage
 from app.translate.assembly import Assembly
 from app.translate.chat.reader import ChatReader
 from app.translate.chat.writer import ChatWriter
-from app.translate.event import End, Event, Refusal, Stop, Text, Thinking, ToolArguments
+from app.translate.event import (
+    End,
+    Event,
+    Refusal,
+    Start,
+    Stop,
+    Text,
+    Thinking,
+    ToolArguments,
+    ToolStart,
+)
 from app.translate.messages.reader import MessagesReader
 from app.translate.messages.writer import MessagesWriter
 from app.translate.reading import Body, Json
 from app.translate.usage import Usage
+
+NO_NAMES: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What an answer's writer must know beside the answer; see StreamTranslator."""
+
+    id: str
+    model: str
+    created: int
+    include_usage: bool
+    names: Mapping[str, str]
+    input_tokens: int = 0
 
 
 class Reader(Protocol):
@@ -41,14 +67,18 @@ class Writer(Protocol):
 class Crossing:
     """One answer on its way."""
 
-    def __init__(self, source: Dialect, writer: Writer, said: Assembly) -> None:
+    def __init__(
+        self, source: Dialect, writer: Writer, said: Assembly, names: Mapping[str, str]
+    ) -> None:
         self.text_characters = 0
+        self.has_content = False
         self.usage: Body | None = None
         self.finished = False
         self._source = source
         self._reader = _READERS[source]()
         self._writer = writer
         self._said = said
+        self._names = names
         self._tier: object = None
         self._closed = False
 
@@ -61,7 +91,7 @@ class Crossing:
         """Return what is owed at a clean end; an upstream that named no reason was done."""
         if self._closed:
             return []
-        self._closed = True
+        self._closed = self.finished = True
         ended = self._write([] if self._said.end else [End(stop=Stop.ENDED)])
         return [*ended, *self._writer.finish(self._known())]
 
@@ -83,7 +113,13 @@ class Crossing:
         for event in events:
             self.text_characters += _characters(event)
             self.finished = self.finished or isinstance(event, End)
-        return self._write(events)
+            self.has_content = self.has_content or not isinstance(event, Start | End)
+        return self._write([self._renamed(event) for event in events])
+
+    def _renamed(self, event: Event) -> Event:
+        if isinstance(event, ToolStart) and event.name in self._names:
+            return replace(event, name=self._names[event.name])
+        return event
 
     def _write(self, events: list[Event]) -> list[Body]:
         known = self._known()
@@ -98,17 +134,22 @@ class Crossing:
         return usage.read(self.usage, self._source, self._tier)
 
 
-def crossing(
-    source: Dialect, *, answer_id: str, model: str, created: int, include_usage: bool
-) -> Crossing:
+def crossing(source: Dialect, asked: Asked) -> Crossing:
     """Begin the crossing of one answer into the dialect that is not its source."""
     if source == Dialect.CHAT:
-        writer: Writer = MessagesWriter(answer_id=answer_id, model=model)
-        return Crossing(source, writer, Assembly(answer_id, Dialect.MESSAGES))
-    writer = ChatWriter(
-        answer_id=answer_id, model=model, created=created, include_usage=include_usage
-    )
-    return Crossing(source, writer, Assembly(answer_id, Dialect.CHAT))
+        target = Dialect.MESSAGES
+        writer: Writer = MessagesWriter(
+            answer_id=asked.id, model=asked.model, input_tokens=asked.input_tokens
+        )
+    else:
+        target = Dialect.CHAT
+        writer = ChatWriter(
+            answer_id=asked.id,
+            model=asked.model,
+            created=asked.created,
+            include_usage=asked.include_usage,
+        )
+    return Crossing(source, writer, Assembly(asked.id, target), asked.names)
 
 
 def _characters(event: Event) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 
 from app.domain.dialect import Dialect
 from app.translate.chat.relay import ChatRelay
-from app.translate.crossing import Crossing, crossing
+from app.translate.crossing import NO_NAMES, Asked, Crossing, crossing
 from app.translate.messages.relay import MessagesRelay
 from app.translate.reading import envelope
 
@@ -18,7 +18,9 @@ class StreamTranslator:
 
     `id` and `model` replace the upstream's. `created`, in seconds since the epoch, is for chat
     clients, where the upstream names none. `include_usage` is what a chat client asked for in its
-    `stream_options`; a messages client always gets usage.
+    `stream_options`; a messages client always gets usage. `names` are the `tool_names` of the
+    request. `input_tokens` is an estimate, which a messages client gets at the start where the
+    upstream has told nothing by then.
     """
 
     def __init__(
@@ -30,12 +32,20 @@ class StreamTranslator:
         model: str,
         created: int,
         include_usage: bool,
+        names: Mapping[str, str] = NO_NAMES,
+        input_tokens: int = 0,
     ) -> None:
         self._way: Crossing | ChatRelay | MessagesRelay
         if source != target:
-            self._way = crossing(
-                source, answer_id=id, model=model, created=created, include_usage=include_usage
+            asked = Asked(
+                id=id,
+                model=model,
+                created=created,
+                include_usage=include_usage,
+                names=names,
+                input_tokens=input_tokens,
             )
+            self._way = crossing(source, asked)
         elif source == Dialect.CHAT:
             self._way = ChatRelay(
                 answer_id=id, model=model, created=created, include_usage=include_usage
@@ -48,7 +58,10 @@ class StreamTranslator:
         return self._way.feed(envelope(event))
 
     def finish(self) -> list[dict[str, Any]]:
-        """Return what the client is still owed when the upstream's stream has ended cleanly."""
+        """Return what the client is still owed when the upstream's stream has ended cleanly.
+
+        An upstream that named no reason was done: from here on the answer is finished.
+        """
         return self._way.finish()
 
     def whole(self) -> dict[str, Any]:
@@ -64,6 +77,11 @@ class StreamTranslator:
     def finished(self) -> bool:
         """True when the upstream said how the answer ended."""
         return self._way.finished
+
+    @property
+    def has_content(self) -> bool:
+        """True when the upstream said anything at all: a text, a thought, a call."""
+        return self._way.has_content
 
     @property
     def text_characters(self) -> int:

@@ -1,17 +1,21 @@
 """POST a request of either surface: submit, wait, answer; or 202 for those who asked for it."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from typing import Final
 
 import falcon
 
 from app.domain.dialect import OF_ENDPOINT
-from app.domain.errors import NotFound, WaitTimedOut
+from app.domain.errors import NotFound, RateLimited, WaitTimedOut
 from app.domain.job import Job, JobState, Lane, NewJob, OnEmpty
 from app.services.accounts import Caller
 from app.services.draft import draft, fingerprint
+from app.services.limiting import refusals
 from app.services.limiting.gate import Grant
 from app.services.streaming.follow import EndedOtherwise
+from app.services.streaming.leave import leave
 from app.services.submit import Submission, Submitted
 from app.web import requests
 from app.web.desk import Desk
@@ -51,16 +55,33 @@ class Completions:
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer with the completion, or with the job."""
         asking = self._take(req)
-        limits = self._desk.limits
-        enter = limits.submit if asking.wanted.respond_async else limits.call
-        with enter(resp, self._surface, asking.caller, asking.submission) as granted:
+        with self._admitted(asking, resp) as granted:
             if asking.new.stream and not asking.wanted.respond_async:
                 self._stream(asking, granted, req, resp)
                 return
             job, replayed = self._carry(asking, granted, self._wait_s(req, asking.wanted))
             if replayed:
                 resp.set_header("idempotent-replayed", "true")
+            if not job.is_final and not asking.wanted.respond_async:
+                leave(self._desk.gateway, job.account_id, job.id)
             _show(job, asking.wanted, resp)
+
+    @contextmanager
+    def _admitted(self, asking: _Asking, resp: falcon.Response) -> Iterator[Grant]:
+        """Let a call past the limits. Raises RateLimited: it has no job to come again to."""
+        limits = self._desk.limits
+        wanted = asking.wanted
+        enter = limits.submit if wanted.respond_async and not wanted.wait_s else limits.call
+        with ExitStack() as entered:
+            try:
+                granted = entered.enter_context(
+                    enter(resp, self._surface, asking.caller, asking.submission)
+                )
+            except RateLimited:
+                if not (asking.submission.is_retry or asking.submission.idempotency_key):
+                    refusals.note(self._desk.gateway, asking.submission)
+                raise
+            yield granted
 
     def _submit(self, asking: _Asking, granted: Grant) -> Submitted:
         submitted = self._desk.submit(asking.submission)
@@ -83,7 +104,7 @@ class Completions:
             lane=Lane.INTERACTIVE,
             on_empty=OnEmpty.WAIT if wanted.respond_async else OnEmpty.FAIL,
             fingerprint=mark,
-            betas=req.get_header("anthropic-beta"),
+            betas=requests.api_headers(req),
             max_cost=req.get_header("x-busbar-max-cost"),
         )
         submission = Submission(
@@ -93,6 +114,9 @@ class Completions:
             is_retry=requests.is_retry(req),
             jobs=(new,),
         )
+        marked_only = submission.is_retry and submission.idempotency_key is None
+        if marked_only and refusals.take(self._desk.gateway, submission):
+            submission = replace(submission, is_retry=False)
         options = body.get("stream_options")
         with_usage = isinstance(options, dict) and options.get("include_usage") is True
         return _Asking(
@@ -122,7 +146,6 @@ class Completions:
             account_id=asking.caller.account_id,
             dialect=OF_ENDPOINT[self._surface.endpoint],
             request_id=req.context.request_id,
-            is_only_listener=not submitted.replayed,
         )
         try:
             stream.answer(resp)

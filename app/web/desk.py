@@ -7,6 +7,7 @@ from app.domain.job import Job
 from app.gateway import Gateway
 from app.services.accounts import Caller, authenticator
 from app.services.streaming.follow import Following
+from app.services.streaming.replay import BEGINNING, Place
 from app.services.submit import Submission, Submitted, submitter
 from app.services.wait import Waiting, reader
 from app.web.limits import Limits
@@ -26,7 +27,9 @@ class Desk:
         """Begin to wait for a job; before it is submitted, so that no wake-up is missed."""
         return Waiting(self.gateway, self.read, job_id)
 
-    def follow(self, job_id: str, *, after: int = 0, with_usage: bool = False) -> Following:
+    def follow(
+        self, job_id: str, *, after: Place = BEGINNING, with_usage: bool = False
+    ) -> Following:
         """Begin to follow a job's stream; before it is submitted, so that no frame is missed."""
         return Following(self.gateway, self.read, job_id, after=after, with_usage=with_usage)
 

@@ -14,6 +14,8 @@ def refuse(job: Job, resp: falcon.Response) -> None:
         job.error.code,
         job.error.message,
         OF_ENDPOINT[job.endpoint],
+        param=job.error.param,
+        cause=job.error.cause,
         status=job.status_code,
         request_id=resp.get_header("request-id"),
         retry_after_s=job.retry_after_s,

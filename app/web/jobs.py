@@ -124,7 +124,8 @@ class Job:
         wait_s = requests.wait_s(req)
         job = self._desk.read(caller.account_id, job_id)
         if wait_s and not job.is_final:
-            job = self._desk.waiting(job.id).until_final(caller.account_id, wait_s)
+            with self._desk.limits.wait(resp, caller):
+                job = self._desk.waiting(job.id).until_final(caller.account_id, wait_s)
         mark_job(resp, job)
         resp.media = native_job.view(job)
 

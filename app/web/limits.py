@@ -42,16 +42,19 @@ class Limits:
         Raises RateLimited, with what the headers of the response tell.
         """
         grant = self._told(resp, surface, self._gate.call(caller, submission))
-        try:
+        with _open(resp, grant):
             yield grant
-        except BaseException:
-            grant.close()
-            raise
-        if resp.stream is None:
-            grant.close()
-        else:
-            assert isinstance(resp.stream, Iterable)
-            resp.stream = During(grant, resp.stream)
+
+    @contextmanager
+    def wait(self, resp: falcon.Response, caller: Caller) -> Iterator[None]:
+        """Let a client in that waits for a job of its own, or follows one, as `call` does.
+
+        It brings no work, but it holds a thread as long as a call. Raises RateLimited.
+        """
+        grant = self._gate.wait(caller)
+        grant.check()
+        with _open(resp, grant):
+            yield
 
     def submit(
         self, resp: falcon.Response, surface: Surface, caller: Caller, submission: Submission
@@ -65,6 +68,21 @@ class Limits:
             resp.set_headers(headers(dialect, grant.verdict.readings, self._gateway.now()))
         grant.check()
         return grant
+
+
+@contextmanager
+def _open(resp: falcon.Response, grant: Grant) -> Iterator[None]:
+    """Keep what was granted during the block, or until the stream it answers with ends."""
+    try:
+        yield
+    except BaseException:
+        grant.close()
+        raise
+    if resp.stream is None:
+        grant.close()
+    else:
+        assert isinstance(resp.stream, Iterable)
+        resp.stream = During(grant, resp.stream)
 
 
 class During:

@@ -8,8 +8,10 @@ import falcon
 from app.domain.dialect import Dialect
 from app.domain.errors import InvalidKey, InvalidRequest, RequestTooLarge
 from app.services.accounts import Caller
+from app.services.streaming.replay import BEGINNING, Place
 from app.web.desk import Desk
 from app.wire import dialects
+from app.wire.anthropic import headers
 
 IDEMPOTENCY_KEY_MAX: Final = 255
 WAIT_MAX_S: Final = 60
@@ -17,6 +19,7 @@ PAGE_DEFAULT: Final = 20
 PAGE_MAX: Final = 100
 NUMBER_DIGITS_MAX: Final = 9
 _SECONDS: Final = re.compile(r"\d{1,9}(\.\d{1,9})?")
+_PLACE: Final = re.compile(r"[0-9]{1,9}(-[0-9a-f]{8})?")
 ANSWER_S: Final = 1
 """How long before its client gives up a waiting call is answered with the job's id."""
 
@@ -51,6 +54,14 @@ def body(desk: Desk, req: falcon.Request) -> bytes:
     return raw
 
 
+def api_headers(req: falcon.Request) -> str | None:
+    """Return what a client of the Messages API says in headers, for a provider that speaks it."""
+    if dialect(req) is not Dialect.MESSAGES:
+        return None
+    version = req.get_header(dialects.VERSION_HEADER)
+    return headers.carried(version, req.get_header("anthropic-beta"))
+
+
 def idempotency_key(req: falcon.Request) -> str | None:
     """Return the Idempotency-Key. Raises InvalidRequest for one that cannot be kept."""
     key = req.get_header("Idempotency-Key")
@@ -79,9 +90,18 @@ def patience_s(desk: Desk, req: falcon.Request) -> float:
     return min(longest, max(1.0, float(told) - ANSWER_S))
 
 
-def starting_after(req: falcon.Request) -> int:
-    """Return the number of the last frame a client knows. Raises InvalidRequest."""
-    return _number(req, "starting_after", least=0, most=10**NUMBER_DIGITS_MAX - 1, default=0)
+def starting_after(req: falcon.Request) -> Place:
+    """Return where the last frame is that a client knows. Raises InvalidRequest."""
+    value = req.get_param("starting_after")
+    if value is None:
+        return BEGINNING
+    if _PLACE.fullmatch(value) is None:
+        raise InvalidRequest(
+            "starting_after: must be the id of a frame, or the number of frames that are known",
+            param="starting_after",
+        )
+    number, _, cut = value.partition("-")
+    return Place(int(number), cut or None)
 
 
 def wait_s(req: falcon.Request) -> int:

@@ -9,8 +9,9 @@ import falcon
 from app.domain.dialect import OF_ENDPOINT, Dialect
 from app.domain.errors import BusbarError
 from app.services.outage import as_unavailable
-from app.services.streaming.follow import EndedOtherwise, Following, Numbered
-from app.services.streaming.leave import leave
+from app.services.streaming.follow import EndedOtherwise, Following
+from app.services.streaming.leave import attach, leave
+from app.services.streaming.replay import Numbered
 from app.web import requests
 from app.web.desk import Desk
 from app.web.failing import refuse
@@ -28,8 +29,7 @@ class Stream:
 
     `numbered`: its frames say their numbers, to come back for more.
 
-    `is_only_listener`: the job was submitted for this very stream, so its worker must hear when
-    the client leaves.
+    Its client counts among those who wait for the job, and is counted out if it leaves.
     """
 
     def __init__(
@@ -41,7 +41,6 @@ class Stream:
         dialect: Dialect,
         request_id: str,
         numbered: bool = False,
-        is_only_listener: bool = False,
     ) -> None:
         self._desk = desk
         self._following = following
@@ -50,7 +49,6 @@ class Stream:
         self._manner = sse.MANNERS[dialect]
         self._request_id = request_id
         self._numbered = numbered
-        self._is_only_listener = is_only_listener
         self._frames = following.frames(account_id)
         self._body: Iterator[bytes] = iter(())
         self._was_told_all = False
@@ -82,7 +80,7 @@ class Stream:
         """Stop following; one who closes before the end has left."""
         # A generator's own `finally` would not run when its client leaves before the first frame.
         self._following.close()
-        if self._is_only_listener and not self._was_told_all:
+        if not self._was_told_all:
             self._leave()
 
     def _told(self, first: Numbered | None) -> Iterator[bytes]:
@@ -94,7 +92,7 @@ class Stream:
         except EndedOtherwise as ended:
             error = ended.job.error
             assert error is not None
-            yield self._error(error.code, error.message)
+            yield self._error(error.code, error.message, param=error.param, cause=error.cause)
         except BusbarError as error:
             yield self._error(error.code, error.message)
         except Exception as error:
@@ -106,11 +104,20 @@ class Stream:
     def _shown(self, each: Numbered | None) -> bytes:
         if each is None:
             return self._manner.heartbeat
-        return sse.numbered(each.frame, each.number) if self._numbered else each.frame
+        return sse.numbered(each.frame, each.place) if self._numbered else each.frame
 
-    def _error(self, code: str, message: str) -> bytes:
+    def _error(
+        self, code: str, message: str, *, param: str | None = None, cause: str | None = None
+    ) -> bytes:
         """Return the frame that ends a stream badly: decoders raise at it."""
-        body = errors.envelope_of_code(code, message, self._dialect, request_id=self._request_id)
+        body = errors.envelope_of_code(
+            code,
+            message,
+            self._dialect,
+            param=param,
+            cause=cause,
+            request_id=self._request_id,
+        )
         return sse.frame(body, self._dialect)
 
     def _leave(self) -> None:
@@ -128,23 +135,25 @@ class JobStream:
         self._desk = desk
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
-        """Send the frames after `?starting_after=N`; each says its number as its `id`."""
+        """Send the frames after `?starting_after=ID`; each says where it is as its `id`."""
         caller = requests.caller(self._desk, req)
         after = requests.starting_after(req)
         job = self._desk.read(caller.account_id, job_id)
-        following = self._desk.follow(job.id, after=after)
-        following.look_now()
-        mark(resp, job.id)
-        stream = Stream(
-            self._desk,
-            following,
-            account_id=caller.account_id,
-            dialect=OF_ENDPOINT[job.endpoint],
-            request_id=req.context.request_id,
-            numbered=True,
-        )
-        try:
-            stream.answer(resp)
-        except EndedOtherwise as ended:
-            mark_job(resp, ended.job)
-            refuse(ended.job, resp)
+        with self._desk.limits.wait(resp, caller):
+            attach(self._desk.gateway, caller.account_id, job.id)
+            following = self._desk.follow(job.id, after=after)
+            following.look_now()
+            mark(resp, job.id)
+            stream = Stream(
+                self._desk,
+                following,
+                account_id=caller.account_id,
+                dialect=OF_ENDPOINT[job.endpoint],
+                request_id=req.context.request_id,
+                numbered=True,
+            )
+            try:
+                stream.answer(resp)
+            except EndedOtherwise as ended:
+                mark_job(resp, ended.job)
+                refuse(ended.job, resp)

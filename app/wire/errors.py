@@ -18,6 +18,11 @@ RETRY_SOON_S: Final = 2
 RETRY_AFTER_MAX_S: Final = 60
 """Clients ignore a longer Retry-After and hammer, or sleep for hours: past it they are told no."""
 
+CONTEXT_EXCEEDED: Final = "context_length_exceeded"
+TOO_LONG: Final = "prompt is too long"
+"""OpenAI's code for a prompt that does not fit, and how Anthropic's message of it begins: coding
+agents read that, and shorten the conversation."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
@@ -155,21 +160,32 @@ def reply_of_code(
     message: str,
     dialect: Dialect = Dialect.CHAT,
     *,
+    param: str | None = None,
+    cause: str | None = None,
     status: int | None = None,
     request_id: str | None = None,
     retry_after_s: float | None = None,
 ) -> Reply:
     """Return how a failure that a job remembers leaves on a surface.
 
-    `status` is the one the job remembers. It counts where it is a provider's own; else the table's
-    does, so that a remembered failure leaves as a raised one would.
+    `cause` and `param` are what a provider called its refusal and the field it refused. `status`
+    is the one the job remembers. It counts where it is a provider's own; else the table's does, so
+    that a remembered failure leaves as a raised one would.
     """
     row = row_of_code(code)
     is_theirs = status is not None and code == ProviderRejected.code
     return Reply(
         status=status if status is not None and is_theirs else row.status_on(dialect),
         headers=headers(row, retry_after_s),
-        body=envelope_of_code(code, message, dialect, status=status, request_id=request_id),
+        body=envelope_of_code(
+            code,
+            message,
+            dialect,
+            param=param,
+            cause=cause,
+            status=status,
+            request_id=request_id,
+        ),
     )
 
 
@@ -200,24 +216,31 @@ def envelope_of_code(
     dialect: Dialect = Dialect.CHAT,
     *,
     param: str | None = None,
+    cause: str | None = None,
     status: int | None = None,
     request_id: str | None = None,
 ) -> dict[str, Any]:
     """Return the body of a failure that a job remembers; also what ends a broken stream.
 
-    On chat `errors.detail` beside the vendor's object is what the seed contract's own clients
-    read. On messages the cause has its own code in `error.details`, where that vendor's SDKs look.
+    `cause`, a provider's own code, stands where clients look for a code that they know. On chat
+    `errors.detail` beside the vendor's object is what the seed contract's own clients read. On
+    messages the cause has its own code in `error.details`, where that vendor's SDKs look.
     """
     row = row_of_code(code)
     if dialect is Dialect.MESSAGES:
         kind = row.messages_kind
         if code == ProviderRejected.code and status is not None:
             kind = _KINDS_BY_STATUS.get(status, kind)
-        error = {"type": kind, "message": message, "details": {"error_code": code}}
+        details: dict[str, Any] = {"error_code": cause or code}
+        if param is not None and code == ProviderRejected.code:
+            details["param"] = param
+        if cause == CONTEXT_EXCEEDED:
+            message = f"{TOO_LONG}: {message}"
+        error = {"type": kind, "message": message, "details": details}
         told: dict[str, Any] = {"type": "error", "error": error}
         return told | ({"request_id": request_id} if request_id is not None else {})
     return {
-        "error": {"message": message, "type": row.kind, "param": param, "code": code},
+        "error": {"message": message, "type": row.kind, "param": param, "code": cause or code},
         "errors": {"detail": message, "code": code},
     }
 

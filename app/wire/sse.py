@@ -54,9 +54,9 @@ def frame(event: Mapping[str, Any], dialect: Dialect) -> bytes:
     return b"data: %b\n\n" % data
 
 
-def numbered(frame: bytes, number: int) -> bytes:
-    """Return a frame that says its number, for clients that may come back for the rest."""
-    return b"id: %d\n%b" % (number, frame)
+def numbered(frame: bytes, place: object) -> bytes:
+    """Return a frame that says its place, for clients that may come back for the rest."""
+    return b"id: %b\n%b" % (str(place).encode(), frame)
 
 
 class Parser:

@@ -11,6 +11,9 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
+ONLY_ANSWERS = "state = 'succeeded' OR coalesce(cost_nanos, 0) = 0"
+ONLY_ANSWERS_AND_PARTS = f"CASE WHEN partial THEN state = 'cancelled' ELSE {ONLY_ANSWERS} END"
+
 KNOWN_REASON = "reason IS NULL OR reason IN ('balance', 'backoff', 'capacity')"
 KNOWN_REASON_AND_NEED = (
     "reason IS NULL OR reason IN ('backoff', 'capacity')"
@@ -34,17 +37,12 @@ CREATE TRIGGER closed_holds_never_change
 
 
 def upgrade() -> None:
-    for name in ("stream", "stored"):
-        column = sa.Column(name, sa.Boolean(), server_default=sa.text("false"), nullable=False)
-        op.add_column("jobs", column)
+    for name in ("stream", "stored", "partial"):
+        op.add_column(
+            "jobs", sa.Column(name, sa.Boolean(), server_default=sa.text("false"), nullable=False)
+        )
     op.add_column("jobs", sa.Column("betas", sa.Text(), nullable=True))
-    op.add_column("jobs", sa.Column("client_left_at", sa.DateTime(timezone=True), nullable=True))
-    op.create_index(
-        "ix_jobs_left",
-        "jobs",
-        ["worker_id"],
-        postgresql_where=sa.text("state = 'running' AND client_left_at IS NOT NULL"),
-    )
+    _let_clients_leave()
     op.create_index(
         "ix_jobs_stored", "jobs", ["account_id", "id"], postgresql_where=sa.text("stored")
     )
@@ -57,6 +55,25 @@ def upgrade() -> None:
     )
     _mend_queue()
     _mend_book()
+
+
+def _let_clients_leave() -> None:
+    op.add_column("jobs", sa.Column("listeners", sa.Integer(), server_default="1", nullable=False))
+    op.add_column("jobs", sa.Column("client_left_at", sa.DateTime(timezone=True), nullable=True))
+    op.drop_constraint("only_answers_cost_money", "jobs")
+    op.create_check_constraint("only_answers_cost_money", "jobs", ONLY_ANSWERS_AND_PARTS)
+    op.create_index(
+        "ix_jobs_left",
+        "jobs",
+        ["worker_id"],
+        postgresql_where=sa.text("state = 'running' AND client_left_at IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_jobs_left_waiting",
+        "jobs",
+        ["client_left_at"],
+        postgresql_where=sa.text("state IN ('queued', 'waiting') AND client_left_at IS NOT NULL"),
+    )
 
 
 def _mend_queue() -> None:
@@ -133,6 +150,9 @@ def downgrade() -> None:
     for name in ("concurrent_calls", "tokens_per_minute", "requests_per_minute"):
         op.drop_column("keys", name)
     op.drop_index("ix_jobs_stored", "jobs")
+    op.drop_index("ix_jobs_left_waiting", "jobs")
     op.drop_index("ix_jobs_left", "jobs")
-    for name in ("client_left_at", "betas", "stored", "stream"):
+    op.drop_constraint("only_answers_cost_money", "jobs")
+    op.create_check_constraint("only_answers_cost_money", "jobs", ONLY_ANSWERS)
+    for name in ("client_left_at", "listeners", "partial", "betas", "stored", "stream"):
         op.drop_column("jobs", name)

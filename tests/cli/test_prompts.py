@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.cli.running.prompts import (
+from app.cli.running.reading.prompts import (
     CUSTOM_ID_CHARS_MAX,
-    FAULTS_KEPT,
     JOB_BYTES_MAX,
     Form,
     Format,
@@ -22,8 +21,8 @@ from app.cli.running.prompts import (
     digest,
     read,
 )
-from app.cli.running.records import DEPTH_MAX, LINE_BYTES_MAX, LineFault, RawLines
-from app.cli.running.template import parse_template
+from app.cli.running.reading.records import DEPTH_MAX, LINE_BYTES_MAX, LineFault, RawLines
+from app.cli.running.reading.template import parse_template
 
 ASK = '{"messages":[{"role":"user","content":"Hi"}]}'
 MODEL = Form(model="text-standard")
@@ -100,10 +99,9 @@ def test_a_custom_id_is_not_used_twice(tmp_path: Path, line: str, form: Form) ->
     checked = check(path, form)
     first = len(header) + 1
     assert checked.lines == 3
-    assert [(fault.number, fault.what) for fault in checked.faults] == [
-        (number, f"has the custom_id 'a', as line {first} has; give each its own")
-        for number in (first + 2, first + 4)
-    ]
+    assert {what: list(numbers) for what, numbers in checked.faults.alike.items()} == {
+        f"has the custom_id 'a', as line {first} has; give each its own": [first + 2, first + 4]
+    }
 
 
 def test_rows_may_share_an_id(tmp_path: Path) -> None:
@@ -301,6 +299,21 @@ def test_csv_rows_fill_the_template() -> None:
     assert [line.number for line in found(text, form)] == [2, 5]
 
 
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_the_header_of_a_csv_file_tells_what_separates_it(separator: str) -> None:
+    """Spreadsheets of half the world write semicolons; a field in quotes may hold any of them."""
+    text = f'question{separator}unit\n"a,b;c\td"{separator}km\n'
+    assert prompts(text, rows("{question} in {unit}", format=Format.CSV)) == ["a,b;c\td in km"]
+
+
+def test_a_single_column_may_hold_any_separator() -> None:
+    """What stands in the rows says nothing of how they are separated."""
+    assert prompts('question\n"1,2"\n3;4\n', rows("{question}", format=Format.CSV)) == [
+        "1,2",
+        "3;4",
+    ]
+
+
 def test_csv_faults_know_the_line_their_row_begins_on() -> None:
     """Rows with too many fields, stray quotes and foreign bytes are all listed."""
     text = b'q,a\n"x\ny",1\n1,2,3\n"b"c,4\n\xff,5\nok,6\n'
@@ -344,14 +357,16 @@ def test_any_text_survives_csv(values: list[str]) -> None:
     assert prompts(file.getvalue(), rows("{q}", format=Format.CSV)) == values
 
 
-def test_all_faults_are_known_and_the_first_are_told(tmp_path: Path) -> None:
+def test_all_faults_are_known_by_their_reasons(tmp_path: Path) -> None:
     """A check goes on to the end of the file, whatever it finds, and forgets no line."""
     path = tmp_path / "p.jsonl"
-    path.write_text("{\n" * (FAULTS_KEPT + 20) + ASK + "\n")
+    path.write_text("[]\n" * 1_000 + "{}\n" + ASK + "\n[]\n")
     checked = check(path, MODEL)
-    assert (checked.lines, checked.faults_total) == (1, FAULTS_KEPT + 20)
-    numbers = [*(fault.number for fault in checked.faults), *checked.further]
-    assert numbers == list(range(1, FAULTS_KEPT + 21))
+    assert (checked.lines, checked.faults.total) == (1, 1_002)
+    assert [list(numbers) for numbers in checked.faults.alike.values()] == [
+        [*range(1, 1_001), 1_003],
+        [1_001],
+    ]
 
 
 def test_the_digest_is_that_of_the_whole_file(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ PROTOCOLS = ("openai", "anthropic")
 POLICIES = ("drain", "estimate", "free")
 STOP_S = 30
 LEASE_S = 3
+LEAVE_GRACE_S = 1.5
 ATTEMPTS_MAX = 3
 NOBODY_SELLS = "http://127.0.0.1:9"
 """A funding source that nobody answers at."""
@@ -41,6 +42,7 @@ output_tokens_max = 64000
 instrument = "{name}"
 provider = "{name}"
 model = "sim-{name}"
+reasoning = true
 """
 
 _SLASHED = f"""
@@ -111,6 +113,7 @@ class Workers:
                 "BUSBAR_DRAIN_S": "1",
                 "BUSBAR_FUNDING_URL": NOBODY_SELLS,
                 "BUSBAR_FUNDING_SECRET": "conformance",
+                "BUSBAR_LEAVE_GRACE_S": str(LEAVE_GRACE_S),
                 "BUSBAR_ATTEMPTS_MAX": str(ATTEMPTS_MAX),
             }
         )

@@ -1,17 +1,19 @@
 """Asynchronous clients of both vendors: they answer alike, and leave in the middle of an answer."""
 
 import asyncio
+import uuid
 from typing import Any
 
 import anthropic
 import openai
 import pytest
+import requests
 
 from app.domain.job import JobState
 from tests.factories import Customer
 
 from .house import PROTOCOLS, House
-from .test_streams import FAIRLY, QUESTION, SLOWLY, final
+from .test_streams import FAIRLY, QUESTION, SLOWLY, SOON_S, final
 
 SDKS = ("openai", "anthropic")
 
@@ -103,6 +105,100 @@ def test_who_stops_waiting_leaves_the_job(
     (job,) = jobs_of(house, customer)
     assert final(house, customer, job).state is JobState.SUCCEEDED
     assert house.simulator.calls()["total"] == 1
+
+
+@pytest.mark.parametrize(
+    ("policy", "state"),
+    [
+        ("drain", JobState.SUCCEEDED),
+        ("estimate", JobState.CANCELLED),
+        ("free", JobState.CANCELLED),
+    ],
+)
+def test_cancelling_what_was_read_is_leaving_it(
+    house: House, customer: Customer, policy: str, state: JobState
+) -> None:
+    """Whoever has read a part of a stream and cancels it pays what somebody pays who leaves."""
+    house.simulator.set(latency=FAIRLY if policy == "drain" else SLOWLY)
+    response = ask_again(house, customer, {}, model=f"openai-{policy}", stream=True)
+    job_id, lines = response.headers["x-busbar-job-id"], response.iter_lines()
+    assert sum(next(lines).startswith(b"data: ") for _ in range(10)) == 5
+    with asking(house, customer) as client:
+        client.post(f"/jobs/{job_id}/cancel", cast_to=object)
+    assert (b"data: [DONE]" in list(lines)) == (policy == "drain")
+    job = final(house, customer, job_id)
+    assert job.state is state
+    assert bool(job.cost_nanos) == (policy != "free")
+
+
+def test_half_an_answer_says_so(house: House, customer: Customer) -> None:
+    """What a client left under `estimate` is a cancelled job with a part that was paid for."""
+    job_id = left(house, customer)
+    with asking(house, customer) as client:
+        told: Any = client.get(f"/jobs/{job_id}", cast_to=object)
+    assert (told["status"], told["partial"]) == ("cancelled", True)
+    assert told["cost"] != "0.00"
+    assert told["usage"]["output_tokens"] > 0
+    assert told["response"]["body"]["choices"][0]["message"]["content"]
+    assert job_id in told["error"]["message"]
+
+
+def test_half_an_answer_is_nobodys_whole_one(house: House, customer: Customer) -> None:
+    """An automatic retry of a call whose job was cut short begins another job."""
+    job_id = left(house, customer)
+    house.simulator.set(latency={"kind": "fixed", "ms": 0})
+    again = ask_again(house, customer, {"x-stainless-retry-count": "1"})
+    assert again.headers["x-busbar-job-id"] != job_id
+    assert '"finish_reason":"stop"' in again.text
+
+
+def test_half_an_answer_is_told_as_an_error(house: House, customer: Customer) -> None:
+    """Its Idempotency-Key, and its own stream, end in an error that names the job: no [DONE]."""
+    key = uuid.uuid4().hex
+    job_id = left(house, customer, key=key)
+    again = ask_again(house, customer, {"Idempotency-Key": key})
+    replay = requests.get(
+        f"{house.server.url}/v1/jobs/{job_id}/stream",
+        headers={"Authorization": f"Bearer {customer.key}"},
+        timeout=SOON_S,
+    )
+    for told in (again, replay):
+        assert "[DONE]" not in told.text
+        assert "job_cancelled" in told.text
+        assert f"GET /v1/jobs/{job_id}" in told.text
+
+
+def left(house: House, customer: Customer, *, key: str | None = None) -> str:
+    """Leave a stream under `estimate` in the middle, and return its job once it is final."""
+    house.simulator.set(latency=SLOWLY)
+    response = ask_again(house, customer, {"Idempotency-Key": key} if key else {}, stream=True)
+    lines = response.iter_lines()
+    assert sum(next(lines).startswith(b"data: ") for _ in range(10)) == 5
+    response.close()
+    return final(house, customer, response.headers["x-busbar-job-id"]).id
+
+
+def ask_again(
+    house: House,
+    customer: Customer,
+    headers: dict[str, str],
+    *,
+    model: str = "openai-estimate",
+    stream: bool = False,
+) -> requests.Response:
+    """Ask one and the same question."""
+    return requests.post(
+        f"{house.server.url}/v1/chat/completions",
+        json={"model": model, "messages": QUESTION, "stream": True, "max_tokens": 300},
+        headers={"Authorization": f"Bearer {customer.key}", **headers},
+        stream=stream,
+        timeout=SOON_S,
+    )
+
+
+def asking(house: House, customer: Customer) -> openai.OpenAI:
+    """Return the official client."""
+    return openai.OpenAI(base_url=f"{house.server.url}/v1", api_key=customer.key)
 
 
 def jobs_of(house: House, customer: Customer) -> list[str]:

@@ -128,7 +128,7 @@ def test_an_error_before_the_first_frame_has_a_status(
     ("policy", "state", "aborted"),
     [
         ("drain", JobState.SUCCEEDED, 0),
-        ("estimate", JobState.SUCCEEDED, 1),
+        ("estimate", JobState.CANCELLED, 1),
         ("free", JobState.CANCELLED, 1),
     ],
 )
@@ -148,7 +148,8 @@ def test_a_client_that_leaves(
     job = final(house, customer, response.headers["x-busbar-job-id"])
     assert job.state is state
     assert house.simulator.calls()["streams"]["aborted"] == aborted
-    if state is JobState.SUCCEEDED:
+    assert job.partial == (policy == "estimate")
+    if policy != "free":
         assert job.cost_nanos
         assert job.usage is not None
         assert job.usage.output_tokens > 0

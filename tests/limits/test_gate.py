@@ -243,9 +243,41 @@ def test_seats_of_many_threads_are_never_too_many(open_limiter: Open, redis_url:
     assert granted(fresh) == [True, True, True, False]
 
 
-def _gateway(redis_url: str, key: Limits | None, account: Limits | None) -> Gateway:
+def test_a_wait_takes_a_seat_among_the_calls(make: Make) -> None:
+    """Who follows a job holds as much of the gateway as who has called it."""
+    gate = make(Limits(concurrent_calls=2, requests_per_minute=1))
+    first = gate.wait(CALLER)
+    assert granted([first, gate.call(CALLER, submission()), gate.wait(CALLER)]) == [
+        *(True, True, False)
+    ]
+    first.close()
+    assert gate.wait(CALLER).verdict.granted
+
+
+def test_a_wait_takes_a_seat_of_the_account(make: Make) -> None:
+    """Keys of one account share its seats for waits, too."""
+    gate = make(account=Limits(concurrent_calls=1))
+    other = replace(CALLER, key_id="key_2")
+    assert granted([gate.wait(CALLER), gate.wait(other)]) == [True, False]
+
+
+def test_no_key_can_wait_on_every_thread(cable: Cable) -> None:
+    """Without any limit a key may wait on half of the threads, and Redis is not asked."""
+    gate = Gate(_gateway(cable.url, None, None, web_threads=8))
+    waits = [gate.wait(CALLER) for _ in range(5)]
+    assert granted(waits) == [True] * 4 + [False]
+    assert gate.wait(replace(CALLER, key_id="key_2")).verdict.granted
+    with pytest.raises(RateLimited, match="this key may have 4 open") as caught:
+        waits[-1].check()
+    assert caught.value.retry_after_s == 1
+    waits[0].close()
+    assert granted([gate.wait(CALLER), gate.wait(CALLER)]) == [True, False]
+    assert cable.sent == 0
+
+
+def _gateway(redis_url: str, key: Limits | None, account: Limits | None, **more: int) -> Gateway:
     """Return a gateway of which only the catalog and the settings are used."""
-    settings = Settings(database_url=NOWHERE, redis_url=redis_url)
+    settings = Settings(database_url=NOWHERE, redis_url=redis_url).model_copy(update=more)
     gateway = open_gateway(settings, name="tests")
     catalog = replace(
         gateway.catalog, key_limits=key or Limits(), account_limits=account or Limits()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +14,7 @@ from pydantic import SecretStr
 from app.domain.attempt import Answer, Failure
 from app.domain.instrument import OnDisconnect
 from app.domain.instrument import Provider as ProviderEntry
-from app.providers.base import Call, Provider
+from app.providers.base import Call, Live, Provider
 from app.providers.registry import ADAPTERS
 
 from .dialects import Dialect
@@ -26,6 +27,24 @@ TOKENS_MAX = 10_000
 TIMEOUT_S = 10.0
 NOW = datetime(2026, 10, 21, 7, 27, 30, tzinfo=UTC)
 """The time it is for an adapter."""
+
+
+class Frames:
+    """Where the frames of a stream go: into a list."""
+
+    def __init__(self) -> None:
+        self.cut_short = False
+        self.frames: list[bytes] = []
+
+    def emit(self, frame: bytes) -> None:
+        """Keep one frame."""
+        self.frames.append(frame)
+
+    @property
+    def events(self) -> list[Any]:
+        """The JSON of each frame."""
+        data = (line for frame in self.frames for line in frame.split(b"\n"))
+        return [json.loads(line[6:]) for line in data if line.startswith(b"data: ")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +69,14 @@ class Asking:
         assert isinstance(failure, Failure), failure
         return failure
 
+    def streamed(
+        self, base_url: str, body: Any = None, **changes: Any
+    ) -> tuple[Answer | Failure, list[Any]]:
+        """Make the call as a stream; return what comes of it, and the events that came before."""
+        frames = Frames()
+        outcome = asyncio.run(self.asking(base_url, body, live=frames, **changes))
+        return outcome, frames.events
+
     async def asking(
         self,
         base_url: str,
@@ -58,27 +85,32 @@ class Asking:
         key: str | None = KEY,
         connect_timeout_s: float = TIMEOUT_S,
         resolver: AbstractResolver | None = None,
+        live: Live | None = None,
+        entry: Mapping[str, Any] | None = None,
         **changes: Any,
     ) -> Answer | Failure:
-        """Make the call within a running loop."""
-        entry = ProviderEntry(
-            name="here",
-            protocol=self.dialect.protocol,
-            base_url=base_url,
-            api_key_env=None,
-            connect_timeout_s=connect_timeout_s,
-            timeout_s=TIMEOUT_S,
-            concurrency=1,
-            on_disconnect=OnDisconnect.DRAIN,
-        )
+        """Make the call within a running loop; `entry` changes the provider's in the catalog."""
+        fields: dict[str, Any] = {
+            "name": "here",
+            "protocol": self.dialect.protocol,
+            "base_url": base_url,
+            "api_key_env": None,
+            "connect_timeout_s": connect_timeout_s,
+            "timeout_s": TIMEOUT_S,
+            "concurrency": 1,
+            "on_disconnect": OnDisconnect.DRAIN,
+        }
+        provider = ProviderEntry(**{**fields, **(entry or {})})
         secret = SecretStr(key) if key is not None else None
         async with aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, resolver=resolver),
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
         ) as session:
-            adapter: Provider = ADAPTERS[self.dialect.protocol](entry, secret, session, lambda: NOW)
-            return await adapter.complete(self._call(body, changes))
+            named = ADAPTERS[self.dialect.protocol]
+            adapter: Provider = named(provider, secret, session, lambda: NOW)
+            call = self._call(body, changes)
+            return await (adapter.stream(call, live) if live else adapter.complete(call))
 
     def _call(self, body: Any, changes: dict[str, Any]) -> Call:
         asked = self.dialect.question("Why is it so?") if body is None else body

@@ -66,6 +66,8 @@ OPENAI: Final = Dialect(
         "route": "there",
         "stream": False,
         "stream_options": {"include_usage": True},
+        "store": True,
+        "metadata": {"a": "b"},
     },
     question=_question,
     answer=_answer,
@@ -123,7 +125,15 @@ ANTHROPIC: Final = Dialect(
     answer=_message,
     counts=_weights,
     sums=("input_tokens", "output_tokens"),
-    misshapen=({}, {"content": None}, {"content": {}}, {"content": ["text"]}),
+    misshapen=(
+        {},
+        {"content": None},
+        {"content": {}},
+        {"content": ["text"]},
+        {"content": []},
+        {"content": [], "stop_reason": None},
+        {"content": "text", "stop_reason": "end_turn"},
+    ),
 )
 
 DIALECTS: Final = (OPENAI, ANTHROPIC)

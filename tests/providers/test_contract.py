@@ -54,7 +54,7 @@ def test_the_request_passes_through(adapter: Asking, peer: Peer) -> None:
         "temperature": 0.1,
         "max_tokens": 7,
         "tools": [{"type": "function", "function": {"name": "f", "parameters": {}}}],
-        "metadata": {"stream": True, "route": 1},
+        "logit_bias": {"stream": True, "route": 1},
         "unheard_of": [None, True, -(2**70), {"deep": [[]]}],
     }
     adapter.answered(peer.url, asked)

@@ -152,6 +152,41 @@ def test_an_error_may_be_a_plain_text(adapter: Asking, peer: Peer) -> None:
     assert adapter.failed(peer.url).message == "Too long."
 
 
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            {"code": "context_length_exceeded", "param": "messages"},
+            ("context_length_exceeded", "messages"),
+        ),
+        ({"details": {"error_code": "invalid_value"}}, ("invalid_value", None)),
+        ({"code": None, "param": "messages[0].content"}, (None, "messages[0].content")),
+        ({"code": "insufficient_quota", "param": None}, (None, None)),
+        ({"code": "invalid_api_key", "param": KEY}, (None, None)),
+        ({"code": ["empty_array"], "param": 7, "details": []}, (None, None)),
+        ({"param": "x" * 1_000}, (None, None)),
+        ({"param": "a b"}, (None, None)),
+    ],
+    ids=str,
+)
+def test_the_upstreams_code_and_param_are_passed_on(
+    adapter: Asking, peer: Peer, error: dict[str, Any], told: tuple[str | None, str | None]
+) -> None:
+    """Of a refusal that the caller can mend; codes nobody knows and odd places are not."""
+    peer.answers({"error": {"message": "No.", **error}}, status=400)
+    failure = adapter.failed(peer.url)
+    assert (failure.code, failure.param) == told
+
+
+@pytest.mark.parametrize("status", [401, 403, 429, 500])
+def test_an_upstreams_own_trouble_has_no_code(adapter: Asking, peer: Peer, status: int) -> None:
+    """Only what is wrong with the request has a code and a place."""
+    error = {"message": "No.", "code": "invalid_value", "param": "n"}
+    peer.answers({"error": error}, status=status)
+    failure = adapter.failed(peer.url)
+    assert (failure.code, failure.param) == (None, None)
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_not_followed(adapter: Asking, peer: Peer, status: int) -> None:
     """A redirect is a mistake in the catalog; neither request nor key goes to where it points."""

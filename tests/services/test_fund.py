@@ -11,6 +11,7 @@ from app.domain.money import DOLLARS_MAX, NANOS_PER_DOLLAR
 from app.gateway import Gateway
 from app.services import fund, read
 from app.services.keeping.sweep import sweep
+from app.services.keeping.wake import wake
 from app.services.start import start
 from tests.factories import WORKER, Customer, make_customer, make_draft, make_job, submit
 from tests.services.book import HOLD_NANOS, look, make_lot, states
@@ -137,6 +138,7 @@ def test_deposits_at_once_all_arrive(
         fund.deposit(tellers[number % 2], owner.account_id, HOLD_NANOS, reference=None)
 
     at_once(pay, range(24), threads=8)
+    wake(gateway)  # as the keeper does: two tellers leave to it what both of them looked at
     assert len(start(gateway, ids, WORKER).started) == 24
 
 

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -14,6 +15,7 @@ from app.services.keeping.dispatch import dispatch
 from app.services.keeping.sweep import sweep
 from app.services.settle import Finished, settle
 from app.services.start import Started, start
+from app.services.streaming.leave import attach, leave
 from tests.factories import Customer, answer, failure, make_customer, make_draft, submit
 from tests.services.book import HOLD_NANOS, change, look, make_lot, states
 
@@ -22,6 +24,7 @@ OUTCOMES: list[Outcome] = [
     answer(),
     answer(output_tokens=99),
     answer(0, 0),
+    replace(answer(output_tokens=7), partial=True),
     failure(),
     failure(FailureKind.RATE_LIMITED, 429, retry_after_s=3),
     failure(FailureKind.REJECTED, 400),
@@ -47,6 +50,8 @@ class Walk:
             self.settle,
             self.fund,
             self.cancel,
+            self.leave,
+            self.come,
             self.die,
             self.pass_time,
             lambda: sweep(gateway),
@@ -56,7 +61,9 @@ class Walk:
     def submit(self) -> None:
         """Submit a few jobs for one account."""
         owner = self.chance.choice(self.owners)
-        new = [make_draft(self.gateway, owner) for _ in range(self.chance.randint(1, 5))]
+        stream = self.chance.random() < 0.5
+        count = self.chance.randint(1, 5)
+        new = [make_draft(self.gateway, owner, stream=stream) for _ in range(count)]
         self.jobs |= dict.fromkeys(submit(self.gateway, owner, new).job_ids, owner)
 
     def start(self) -> None:
@@ -87,13 +94,26 @@ class Walk:
             job_id = self.chance.choice(sorted(self.jobs))
             cancel(self.gateway, self.jobs[job_id].caller, job_id)
 
+    def leave(self) -> None:
+        """Let a job's client go, whatever state the job is in."""
+        if self.jobs:
+            job_id = self.chance.choice(sorted(self.jobs))
+            leave(self.gateway, self.jobs[job_id].account_id, job_id)
+
+    def come(self) -> None:
+        """Let a client come to a job."""
+        if self.jobs:
+            job_id = self.chance.choice(sorted(self.jobs))
+            attach(self.gateway, self.jobs[job_id].account_id, job_id)
+
     def die(self) -> None:
         """Let a worker go quiet with some of its jobs."""
         lapsed = "UPDATE jobs SET leased_until = now() - interval '1 s' WHERE state = 'running'"
         change(self.gateway, f"{lapsed} AND right(id, 1) < :c", c=self.chance.choice("3dnz"))
 
     def pass_time(self) -> None:
-        """Let back-offs, and nearly deadlines, pass."""
+        """Let back-offs and graces, and nearly deadlines, pass."""
+        change(self.gateway, "UPDATE jobs SET client_left_at = client_left_at - interval '20 s'")
         change(self.gateway, "UPDATE jobs SET run_at = run_at - interval '20 s'")
         change(self.gateway, "UPDATE lots SET expires_at = expires_at - interval '20 s'")
         some = "UPDATE jobs SET deadline_at = deadline_at - interval '1 h' WHERE right(id, 1) < '5'"
@@ -123,15 +143,17 @@ def test_a_random_walk_ends_well(gateway: Gateway, seed: int) -> None:
     walk.finish()
     assert set(states(gateway)) <= {state.value for state in FINAL}
     assert sum(states(gateway).values()) == len(walk.jobs)
-    assert _paid(gateway) == states(gateway).get(JobState.SUCCEEDED, 0)
+    parts = look(gateway, "SELECT 1 FROM jobs WHERE partial")
+    assert _paid(gateway) == states(gateway).get(JobState.SUCCEEDED, 0) + len(parts)
 
 
 def _paid(gateway: Gateway) -> int:
-    """Count succeeded jobs whose captures sum to their cost."""
+    """Count answers, and parts of some, whose captures sum to their cost."""
     return len(
         look(
             gateway,
-            "SELECT id FROM jobs JOIN holds ON job_id = id WHERE jobs.state = 'succeeded'"
+            "SELECT id FROM jobs JOIN holds ON job_id = id WHERE (jobs.state = 'succeeded'"
+            " OR jobs.partial)"
             " AND cost_nanos = (SELECT coalesce(sum(amount_nanos), 0) FROM transfers"
             " WHERE transfers.job_id = jobs.id)",
         )

@@ -167,6 +167,10 @@ def test_a_missing_model_is_not_found(simulator: Simulator) -> None:
             '{"model": "m", "messages": [{"role": "user"}], "tool_choice": "required"}',
             "tool_choice",
         ),
+        (
+            '{"model": "m", "messages": [{"role": "u"}], "tools": [{"function": {"name": "."}}]}',
+            "tools[0].function.name",
+        ),
     ],
 )
 def test_a_bad_request_is_refused_by_name(

@@ -8,7 +8,8 @@ import pytest
 from .running import Simulator
 
 TEXTS = ["a", "ab", "Explain the tides.", "潮汐是什么", "ü" * 7, "🌊", "\ud800", "x" * 4_001]
-TOOLS = [{"type": "function", "function": {"name": "ünit", "parameters": {"type": "object"}}}]
+UNIT = {"name": "unit", "description": "ünit", "parameters": {"type": "object"}}
+TOOLS = [{"type": "function", "function": UNIT}]
 
 
 def weight(text: str) -> int:

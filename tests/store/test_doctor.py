@@ -55,7 +55,7 @@ CORRUPTED: dict[str, str] = {
     "a hold draws on the account of its job": """
         UPDATE jobs SET account_id = :other_account WHERE id = :succeeded
     """,
-    "a succeeded job was settled once, at its cost": """
+    "an answer was settled once, at its cost": """
         UPDATE jobs SET cost_nanos = cost_nanos - 1 WHERE id = :succeeded
     """,
     "only answers cost money": """
@@ -82,8 +82,15 @@ WAYS: list[tuple[str, str]] = [
     ("a running job has a hold and an open attempt", "DELETE FROM holds WHERE job_id = :running"),
     ("a succeeded job has one winning attempt", "DELETE FROM attempts WHERE job_id = :succeeded"),
     (
-        "a succeeded job was settled once, at its cost",
+        "an answer was settled once, at its cost",
         "DELETE FROM holds WHERE job_id = :succeeded",
+    ),
+    (
+        "an answer was settled once, at its cost",
+        """
+        UPDATE jobs SET state = 'cancelled', partial = true, cost_nanos = cost_nanos - 1
+        WHERE id = :succeeded
+        """,
     ),
     (
         "a transfer moves between the books of its kind",
@@ -117,7 +124,7 @@ WAYS: list[tuple[str, str]] = [
     ),
     ("every lot was credited by one transfer", "DELETE FROM transfers WHERE kind = 'deposit'"),
     (
-        "a succeeded job was settled once, at its cost",
+        "an answer was settled once, at its cost",
         "UPDATE jobs SET cost_nanos = NULL WHERE id = :succeeded",
     ),
     (

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, event, text
 from app.domain.job import Lane
 from app.domain.pricing import Usage
 from app.store import jobs, leases, queue, stored, submissions
-from app.store.keeping import purge, waking
+from app.store.keeping import purge, unwanted, waking
 from app.store.keeping.waking import Waiting
 from app.store.starting import claims, funds
 from tests.store.conftest import Book
@@ -40,8 +40,18 @@ ASKED: dict[str, tuple[str, Ask]] = {
     "whose worker went quiet": ("ix_jobs_leased", lambda conn, _: queue.recover_lapsed(conn, 100)),
     "whose deadline passed": ("ix_jobs_by_deadline", lambda conn, _: queue.expire(conn, 100)),
     "whose lease to spare": ("ix_jobs_leased", lambda conn, _: leases.spare(conn, 15)),
-    "who must stop": ("ix_jobs_to_cancel", lambda conn, _: leases.unwanted(conn, "worker_1")),
-    "whose client left": ("ix_jobs_left", lambda conn, _: leases.unwanted(conn, "worker_1")),
+    "who must stop": (
+        "ix_jobs_to_cancel",
+        lambda conn, _: leases.unwanted(conn, "worker_1", grace_s=5),
+    ),
+    "whose client left": (
+        "ix_jobs_left",
+        lambda conn, _: leases.unwanted(conn, "worker_1", grace_s=5),
+    ),
+    "who waits for nobody": (
+        "ix_jobs_left_waiting",
+        lambda conn, _: unwanted.end_left(conn, 100, grace_s=5),
+    ),
     "which accounts lack balance": (
         "ix_jobs_short_of_balance",
         lambda conn, _: waking.waiting(conn, after=("", ""), limit=100),
@@ -60,7 +70,7 @@ ASKED: dict[str, tuple[str, Ask]] = {
     ),
     "which job a retry started": (
         "ix_jobs_by_fingerprint",
-        lambda conn, book: submissions.by_fingerprint(conn, book.key, b"\0" * 32),
+        lambda conn, book: submissions.attach(conn, book.key, b"\0" * 32),
     ),
     "a page of jobs": (
         "ix_jobs_by_account",

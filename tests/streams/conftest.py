@@ -2,8 +2,9 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from app.broker import Broker
 from app.streams.reading import StreamReader
 from app.streams.writing import StreamWriter
+from tests.limits.ordering import Cable
 
 T = TypeVar("T")
 
@@ -45,3 +47,11 @@ def write(redis_url: str, prefix: str) -> Callable[..., T]:
         return asyncio.run(main())
 
     return run
+
+
+@pytest.fixture
+def cable(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cable]:
+    """A way to Redis that can be cut."""
+    laid = Cable(redis_url, Path(tmp_path_factory.mktemp("c")) / "s")
+    yield laid
+    laid.cut()

@@ -17,10 +17,18 @@ MODEL = "instrument"
 CREATED = 1_800_000_000
 
 
-def translator(source: Dialect, target: Dialect, *, include_usage: bool = True) -> StreamTranslator:
+def translator(
+    source: Dialect, target: Dialect, *, include_usage: bool = True, **more: Any
+) -> StreamTranslator:
     """Return a translator of a test's answer."""
     return StreamTranslator(
-        source, target, id=ID, model=MODEL, created=CREATED, include_usage=include_usage
+        source,
+        target,
+        id=ID,
+        model=MODEL,
+        created=CREATED,
+        include_usage=include_usage,
+        **more,
     )
 
 

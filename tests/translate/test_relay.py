@@ -162,7 +162,8 @@ def test_usage_with_every_chunk_is_told_once() -> None:
     """A server that counts along looks like one that counts at the end."""
     counting = [{**ROLE, "usage": {**USAGE, "completion_tokens": at}} for at in range(3)]
     *chunks, last = sent(translator(Dialect.CHAT, Dialect.CHAT), counting)
-    assert [each["usage"] for each in chunks] == [None] * 3
+    assert [each["usage"] for each in chunks] == [None] * 4
+    assert [each["choices"][0]["finish_reason"] for each in chunks] == [None] * 3 + ["stop"]
     assert last["usage"]["completion_tokens"] == 2
 
 

@@ -32,7 +32,7 @@ CLOSED = {
 def asked(*messages: Any, **more: Any) -> dict[str, Any]:
     """Return the chat request for a Messages one."""
     body = {"model": "m", "max_tokens": 100, "messages": list(messages), **more}
-    return request(body, Dialect.MESSAGES, Dialect.CHAT)
+    return request(body, Dialect.MESSAGES, Dialect.CHAT, reasoning=True)
 
 
 def user(*blocks: Any) -> dict[str, Any]:
@@ -388,6 +388,39 @@ def test_a_schema_openai_would_refuse_is_not_strict(schema: Any) -> None:
 def test_effort(more: Any, expected: str | None) -> None:
     """Effort, or a budget for thinking, is the reasoning effort."""
     assert asked(HI, **more).get("reasoning_effort") == expected
+
+
+def test_effort_is_left_unsaid_unless_the_route_reasons() -> None:
+    """Models that do not reason refuse every turn of a client that always says it."""
+    body = {"max_tokens": 9, "messages": [HI], "output_config": {"effort": "high"}}
+    for reasoning in (None, False):
+        told = request(body, Dialect.MESSAGES, Dialect.CHAT, reasoning=reasoning)
+        assert "reasoning_effort" not in told
+
+
+@pytest.mark.parametrize(
+    ("dialect", "body", "left"),
+    [
+        (Dialect.CHAT, {"reasoning_effort": "low", "reasoning": {}, "seed": 1}, {"seed": 1}),
+        (
+            Dialect.MESSAGES,
+            {"thinking": {"type": "adaptive"}, "output_config": {"effort": "low", "format": {}}},
+            {"output_config": {"format": {}}},
+        ),
+        (Dialect.MESSAGES, {"output_config": {"effort": "low"}}, {}),
+        (
+            Dialect.MESSAGES,
+            {"context_management": {"edits": [{"type": "clear_thinking_20251015"}]}},
+            {"context_management": {"edits": []}},
+        ),
+    ],
+)
+def test_a_route_that_denies_it_never_hears_how_hard_to_think(
+    dialect: Dialect, body: Any, left: Any
+) -> None:
+    """Not even from clients that speak its dialect; without the word of its route it does."""
+    assert request(body, dialect, dialect, reasoning=False) == left
+    assert request(body, dialect, dialect) == body
 
 
 def test_a_user_id_is_the_user() -> None:

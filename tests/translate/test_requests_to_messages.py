@@ -18,7 +18,7 @@ HI = {"role": "user", "content": "Hi"}
 def asked(*messages: Any, **more: Any) -> dict[str, Any]:
     """Return the Messages request for a chat one."""
     body = {"model": "m", "messages": list(messages), **more}
-    return request(body, Dialect.CHAT, Dialect.MESSAGES)
+    return request(body, Dialect.CHAT, Dialect.MESSAGES, reasoning=True)
 
 
 def called(call_id: str, name: str, arguments: Any) -> dict[str, Any]:
@@ -63,15 +63,15 @@ def test_a_plain_request() -> None:
 @pytest.mark.parametrize(
     ("limits", "expected"),
     [
-        ({}, 4_096),
+        ({}, None),
         ({"max_tokens": 10}, 10),
         ({"max_tokens": 10, "max_completion_tokens": 20}, 20),
-        ({"max_tokens": "many"}, 4_096),
+        ({"max_tokens": "many"}, None),
     ],
 )
-def test_an_answer_has_a_limit(limits: Any, expected: int) -> None:
-    """Messages must have one."""
-    assert asked(HI, **limits)["max_tokens"] == expected
+def test_an_answer_has_the_limit_that_was_asked_for(limits: Any, expected: int | None) -> None:
+    """Where none was, the adapter sets the instrument's."""
+    assert asked(HI, **limits).get("max_tokens") == expected
 
 
 def test_system_and_developer_messages_are_the_system_prompt() -> None:
@@ -279,7 +279,11 @@ def test_tools_have_schemas_of_objects() -> None:
     bare = {"type": "function", "function": {"name": "now", "strict": True}}
     assert asked(HI, tools=[TOOL, bare])["tools"] == [
         {"name": "weather", "input_schema": PARAMETERS, "description": "Tells."},
-        {"name": "now", "input_schema": {"type": "object", "properties": {}}, "strict": True},
+        {
+            "name": "now",
+            "input_schema": {"type": "object", "properties": {}, "additionalProperties": False},
+            "strict": True,
+        },
     ]
 
 
@@ -338,8 +342,9 @@ def test_allowed_tools_are_the_tools() -> None:
 def test_a_schema_for_the_answer() -> None:
     """A response format is an output format; its name and strictness have no place."""
     described = {"name": "x", "schema": PARAMETERS, "strict": True}
+    closed = {**PARAMETERS, "additionalProperties": False}
     body = asked(HI, response_format={"type": "json_schema", "json_schema": described})
-    assert body["output_config"] == {"format": {"type": "json_schema", "schema": PARAMETERS}}
+    assert body["output_config"] == {"format": {"type": "json_schema", "schema": closed}}
 
 
 def test_json_mode_is_asked_for_in_words() -> None:
@@ -365,6 +370,15 @@ def test_reasoning_effort(effort: str, thinking: Any, expected: str | None) -> N
     body = asked(HI, reasoning_effort=effort)
     assert body.get("thinking") == thinking
     assert body.get("output_config", {}).get("effort") == expected
+
+
+def test_thinking_is_left_unsaid_unless_the_route_reasons() -> None:
+    """Older models refuse it; then sampling is not in its way."""
+    body = {"messages": [HI], "reasoning_effort": "high", "temperature": 0.2}
+    for reasoning in (None, False):
+        told = request(body, Dialect.CHAT, Dialect.MESSAGES, reasoning=reasoning)
+        assert not told.keys() & {"thinking", "output_config"}
+        assert told["temperature"] == 0.2
 
 
 def test_thinking_goes_without_sampling() -> None:

@@ -104,7 +104,8 @@ MESSAGES_REQUEST: dict[str, Any] = {
 def test_a_request_comes_back(body: Any, source: Dialect) -> None:
     """A request that both can express survives the other dialect."""
     other = Dialect.MESSAGES if source == Dialect.CHAT else Dialect.CHAT
-    assert request(request(body, source, other), other, source) == body
+    there = request(body, source, other, reasoning=True)
+    assert request(there, other, source, reasoning=True) == body
 
 
 @pytest.mark.parametrize(

@@ -193,12 +193,14 @@ def test_usage_is_the_last_chunk_for_those_that_did(source: Dialect) -> None:
 
 
 def test_an_upstream_that_names_no_reason_was_done() -> None:
-    """A clean end without a reason closes what is open, but does not count as finished."""
+    """A clean end without a reason closes what is open, and only then the answer is finished."""
     translated = translator(Dialect.CHAT, Dialect.MESSAGES)
-    events = sent(translated, [ROLE, chunk({"content": "Hi"})])
+    begun = [event for each in (ROLE, chunk({"content": "Hi"})) for event in translated.feed(each)]
+    assert not translated.finished
+    events = [*begun, *translated.finish()]
     assert [event["type"] for event in events[-2:]] == ["content_block_stop", "message_delta"]
     assert events[-1]["delta"]["stop_reason"] == "end_turn"
-    assert not translated.finished
+    assert translated.finished
 
 
 def test_nothing_is_said_behind_the_end() -> None:
@@ -274,3 +276,12 @@ def test_usage_is_kept_in_the_upstreams_spelling() -> None:
         "service_tier": "standard",
         "speed": None,
     }
+
+
+def test_a_messages_client_hears_an_estimate_of_its_input_at_the_start() -> None:
+    """It stands until the upstream has counted; a count that is there at once goes before it."""
+    for usage, told in (({}, 42), ({"usage": {"prompt_tokens": 9}}, 9)):
+        translated = translator(Dialect.CHAT, Dialect.MESSAGES, input_tokens=42)
+        start, *_, ending = sent(translated, [{**ROLE, **usage}, chunk({}, "stop")])
+        assert start["message"]["usage"]["input_tokens"] == told
+        assert ending["usage"]["input_tokens"] == (9 if usage else 0)

@@ -136,10 +136,43 @@ def test_a_messages_envelope_is_the_vendors(error: type[BusbarError]) -> None:
         "error": {
             "type": TABLE[error].messages_kind,
             "message": "So it is.",
-            "details": {"error_code": error.code},
+            "details": {"error_code": error.code, **_refused(error)},
         },
         "request_id": "req_1",
     }
+
+
+def _refused(error: type[BusbarError]) -> dict[str, str]:
+    return {"param": "n"} if error is errors.ProviderRejected else {}
+
+
+@pytest.mark.parametrize("dialect", Dialect)
+def test_a_providers_code_stands_where_clients_look(dialect: Dialect) -> None:
+    """What a provider called its refusal, and the field, are in both envelopes; our code stays."""
+    told = reply_of_code(
+        "provider_rejected", "No.", dialect, param="stop", cause="invalid_value", status=400
+    )
+    if dialect is CHAT:
+        assert (told.body["error"]["code"], told.body["error"]["param"]) == (
+            "invalid_value",
+            "stop",
+        )
+        assert told.body["errors"]["code"] == "provider_rejected"
+    else:
+        assert told.body["error"]["details"] == {"error_code": "invalid_value", "param": "stop"}
+
+
+def test_a_prompt_that_does_not_fit_is_told_in_the_words_of_each_vendor() -> None:
+    """Clients of OpenAI know a code, coding agents on messages the beginning of a sentence."""
+    told = {
+        dialect: reply_of_code(
+            "provider_rejected", "Too much.", dialect, cause="context_length_exceeded", status=400
+        ).body["error"]
+        for dialect in Dialect
+    }
+    assert told[CHAT]["code"] == "context_length_exceeded"
+    assert told[CHAT]["message"] == "Too much."
+    assert told[MESSAGES]["message"] == "prompt is too long: Too much."
 
 
 def test_a_messages_envelope_of_no_request_has_no_id() -> None:

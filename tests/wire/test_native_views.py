@@ -46,7 +46,7 @@ FAILED = replace(
 FIELDS = [
     *("id", "object", "status", "reason", "endpoint", "instrument", "custom_id", "metadata"),
     *("created_at", "started_at", "finished_at", "deadline_at", "cancel_requested_at"),
-    *("attempts", "usage", "cost", "response", "error", "urls"),
+    *("attempts", "usage", "cost", "partial", "response", "error", "urls"),
 ]
 
 

@@ -1,6 +1,7 @@
 """What the gateway answers, checked: jobs, balances, refusals."""
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,10 +41,51 @@ class JobSeen:
         return self.status in FINAL
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """What an answer says of the limits on a key: what they are a minute, and what is left.
+
+    None stands where there is no such limit.
+    """
+
+    requests_max: int | None = None
+    requests_left: int | None = None
+    tokens_max: int | None = None
+
+    def lacking(self, jobs: int) -> str | None:
+        """Return the limit that has no room for so many jobs; None where nothing tells which."""
+        if self.requests_left is not None and self.requests_left < jobs:
+            return f"{self.requests_max} requests a minute"
+        return None if self.tokens_max is None else f"{self.tokens_max} tokens a minute"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """Jobs that the gateway has made: their ids, in the order they were submitted."""
+
+    ids: Sequence[str]
+    room: Room
+
+
+class Limited(Exception):
+    """A limit on the key has no room for the jobs right now; none of them was made by this try.
+
+    `pause_s` is how long to wait, in seconds. `after_doubt` is True when an earlier try of the same
+    call may have been carried out.
+    """
+
+    def __init__(self, *, room: Room, pause_s: float, after_doubt: bool) -> None:
+        super().__init__()
+        self.room = room
+        self.pause_s = pause_s
+        self.after_doubt = after_doubt
+
+
 class Refused(Exception):
     """The gateway answered, and the answer is no (or is none that a gateway gives).
 
-    `after_doubt` is True when an earlier try of the same call may have been carried out.
+    `param` is the part of the request that it is about, where it is about one. `after_doubt` is
+    True when an earlier try of the same call may have been carried out.
     """
 
     def __init__(
@@ -52,12 +94,14 @@ class Refused(Exception):
         *,
         status: int,
         code: str | None = None,
+        param: str | None = None,
         faults: tuple[Fault, ...] = (),
         after_doubt: bool = False,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
+        self.param = param
         self.faults = faults
         self.after_doubt = after_doubt
 
@@ -80,6 +124,7 @@ def to_json(body: bytes, *, status: int, after_doubt: bool) -> dict[str, object]
         message,
         status=status,
         code=_text(error, "code"),
+        param=_text(error, "param"),
         faults=_faults(error.get("faults")),
         after_doubt=after_doubt,
     )
@@ -121,6 +166,20 @@ def to_balance(answer: dict[str, object]) -> Balance:
         held_nanos=_nanos(answer.get("held")),
         spent_nanos=_nanos(answer.get("spent")),
     )
+
+
+def to_room(headers: Mapping[str, str]) -> Room:
+    """Read the headers that tell of limits, as OpenAI names them ("Rate limits")."""
+    return Room(
+        requests_max=_number(headers, "x-ratelimit-limit-requests"),
+        requests_left=_number(headers, "x-ratelimit-remaining-requests"),
+        tokens_max=_number(headers, "x-ratelimit-limit-tokens"),
+    )
+
+
+def _number(headers: Mapping[str, str], name: str) -> int | None:
+    text = headers.get(name, "")
+    return int(text) if text.isascii() and text.isdecimal() else None
 
 
 def _nanos(text: object) -> int:

@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -13,7 +13,18 @@ from typing import Final
 import requests
 
 from app.cli.client.address import Address
-from app.cli.client.answers import Balance, JobSeen, Refused, to_balance, to_job, to_jobs, to_json
+from app.cli.client.answers import (
+    Accepted,
+    Balance,
+    JobSeen,
+    Limited,
+    Refused,
+    to_balance,
+    to_job,
+    to_jobs,
+    to_json,
+    to_room,
+)
 
 CONNECT_S: Final = 5
 READ_S: Final = 75
@@ -63,30 +74,32 @@ class Client:
 
     def balance(self, *, patience_s: float = PATIENCE_S) -> Balance:
         """Return what the account has."""
-        return to_balance(self._call("GET", "/v1/balance", patience_s=patience_s))
+        return to_balance(self._call("GET", "/v1/balance", patience_s=patience_s).content)
 
-    def submit(self, jobs: Sequence[bytes], *, idempotency_key: str) -> list[str]:
-        """Submit jobs, each as JSON, and return their ids in the same order.
+    def submit(self, jobs: Sequence[bytes], *, idempotency_key: str) -> Accepted:
+        """Submit jobs, each as JSON. Raises Limited instead of waiting for a limit on the key.
 
         Sent again under the same key, the same jobs are made only once.
         """
         body = b'{"jobs":[' + b",".join(jobs) + b"]}"
         headers = {"Idempotency-Key": idempotency_key, "Content-Type": "application/json"}
-        made = to_jobs(self._call("POST", "/v1/jobs", body=body, headers=headers))
+        answer = self._call("POST", "/v1/jobs", body=body, headers=headers, is_limited=True)
+        made = to_jobs(answer.content)
         if len(made) != len(jobs):
             what = f"The gateway answered {len(jobs)} jobs with {len(made)}."
             raise Refused(what, status=202, after_doubt=True)
-        return [job.id for job in made]
+        return Accepted(ids=[job.id for job in made], room=to_room(answer.headers))
 
     def jobs(self, ids: Sequence[str]) -> list[JobSeen]:
         """Return the jobs of at most IDS_MAX ids; those that are not the key's are left out."""
         assert len(ids) <= IDS_MAX
-        return to_jobs(self._call("GET", "/v1/jobs", params={"ids": ",".join(ids)}))
+        return to_jobs(self._call("GET", "/v1/jobs", params={"ids": ",".join(ids)}).content)
 
     def job(self, job_id: str, *, wait_s: int = 0) -> JobSeen:
         """Return one job, after waiting up to `wait_s` (at most WAIT_MAX_S) for its end."""
         assert wait_s <= WAIT_MAX_S
-        return to_job(self._call("GET", f"/v1/jobs/{job_id}", params={"wait": str(wait_s)}))
+        answer = self._call("GET", f"/v1/jobs/{job_id}", params={"wait": str(wait_s)})
+        return to_job(answer.content)
 
     def close(self) -> None:
         """Give the connections back."""
@@ -101,8 +114,9 @@ class Client:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         patience_s: float = PATIENCE_S,
-    ) -> dict[str, object]:
-        """Carry one call out, again and again while that may help."""
+        is_limited: bool = False,
+    ) -> "_Answer":
+        """Carry one call out, again and again while that may help; raise Limited if it shall."""
         send = partial(
             self._session.request,
             method,
@@ -120,9 +134,15 @@ class Client:
             if not isinstance(answer, _Trouble):
                 if tries:
                     self.on_trouble(None)
-                return to_json(answer.content, status=answer.status_code, after_doubt=doubt)
+                status, headers = answer.status_code, answer.headers
+                content = to_json(answer.content, status=status, after_doubt=doubt)
+                return _Answer(content=content, headers=headers)
             doubt = doubt or answer.is_doubtful
             pause_s = self._pause_s(tries, answer.retry_after_s)
+            if is_limited and answer.status == _TOO_MANY:
+                self.on_trouble(None)
+                room = to_room(answer.headers)
+                raise Limited(room=room, pause_s=pause_s, after_doubt=doubt)
             left_s = give_up_at - time.monotonic() - pause_s
             if left_s < 0:
                 raise Unreachable(f"{answer.what}; tried for {patience_s:.0f} seconds")
@@ -144,6 +164,8 @@ class Client:
             what=f"{self.base_url} answers {status}",
             is_doubtful=status != _TOO_MANY,
             retry_after_s=retry_after_s(response.headers.get("Retry-After"), datetime.now(UTC)),
+            status=status,
+            headers=response.headers,
         )
 
     def _pause_s(self, tries: int, asked_s: float | None) -> float:
@@ -153,12 +175,25 @@ class Client:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Answer:
+    """What a call was answered: the object in its body, and its headers."""
+
+    content: dict[str, object]
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Trouble:
-    """A try that may go better next time; doubtful when it may have been carried out."""
+    """A try that may go better next time; doubtful when it may have been carried out.
+
+    `status` and `headers` are those of the answer, if there was one.
+    """
 
     what: str
     is_doubtful: bool
     retry_after_s: float | None = None
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def retry_after_s(value: str | None, now: datetime) -> float | None:

@@ -69,7 +69,8 @@ class Run:
 class Stage:
     """The demo's gateway."""
 
-    def __init__(self, folder: Path, ready_file: Path, gateway: Gateway) -> None:
+    def __init__(self, folder: Path, ready_file: Path, gateway: Gateway, curtain: Curtain) -> None:
+        self._curtain = curtain
         self._folder = folder
         self._ready_file = ready_file
         self._gateway = gateway
@@ -117,20 +118,21 @@ class Stage:
         out = self._folder / f"results-{actor.name}.jsonl"
         quiet = bool(self._runs)
         command = [sys.executable, "-P", "-m", "app.cli", "run", str(prompts), "--out", str(out)]
-        process = subprocess.Popen(  # noqa: S603  our own command
-            [*command, "--model", actor.model, "--json"],
-            env=secluded_environment(
-                {
-                    "BUSBAR_BASE_URL": ready.base_url,
-                    "BUSBAR_KEY": actor.key,
-                    "BUSBAR_PARENT_PID": str(os.getpid()),
-                }
-            ),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL if quiet else None,
-            text=True,
-        )
-        self._runs.append(Run(process=process, out=out))
+        with self._curtain.held():
+            process = subprocess.Popen(  # noqa: S603  our own command
+                [*command, "--model", actor.model, "--json"],
+                env=secluded_environment(
+                    {
+                        "BUSBAR_BASE_URL": ready.base_url,
+                        "BUSBAR_KEY": actor.key,
+                        "BUSBAR_PARENT_PID": str(os.getpid()),
+                    }
+                ),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL if quiet else None,
+                text=True,
+            )
+            self._runs.append(Run(process=process, out=out))
         return self._runs[-1]
 
     def end_runs(self) -> None:
@@ -156,7 +158,7 @@ def open_stage(folder: Path, curtain: Curtain, console: Console) -> Iterator[Sta
             with _directly() as session:
                 session.put(f"{ready.simulator_url}/_simulator/faults", json=FAULTS, timeout=10)
             with _gateway(ready) as gateway:
-                stage = Stage(folder, ready_file, gateway)
+                stage = Stage(folder, ready_file, gateway, curtain)
                 try:
                     yield stage
                 finally:

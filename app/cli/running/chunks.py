@@ -1,44 +1,31 @@
-"""The chunks of a run: how its lines are cut, and how each is submitted once and no more."""
+"""How each chunk of a run is submitted: once and no more."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from typing import Final
 
-from app.cli.client.answers import Refused
+from app.cli.client.answers import Limited, Refused, Room
 from app.cli.client.session import Client
+from app.cli.running.cutting import Chunk, Placed
 from app.cli.running.kept.journal import Journal
 from app.cli.running.kept.sendings import MARK_BYTES, Sending, mark_of, spans_of
-from app.cli.running.prompts import Line
-from app.cli.running.records import LineFault
-from app.cli.running.stops import START_OVER, Doubtful, InputChanged
+from app.cli.running.reading.records import LineFault
+from app.cli.running.stops import START_OVER, Doubtful
 
-CHUNK_LINES_MAX: Final = 500
-CHUNK_BYTES_MAX: Final = 8_000_000
-"""Bodies sent in one call; one line may be as long."""
 RESEND_WITHIN: Final = timedelta(hours=23)
 """How long a chunk may be sent again: the gateway keeps an Idempotency-Key for 24 hours."""
 
 _KEY_REUSED: Final = "idempotency_key_reused"
+_TOO_LARGE: Final = 413
+_OUT_OF_RANGE: Final = 422
+_ALL_JOBS: Final = "jobs"
+"""The `param` of a refusal that is about how many jobs a call brings, or what they come to."""
+
 _PAID: Final = f"so they may be paid for already; {START_OVER}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placed:
-    """A line and its index in the run."""
-
-    index: int
-    line: Line
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chunk:
-    """Lines submitted in one call, in the order of the file."""
-
-    number: int
-    lines: tuple[Placed, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +40,17 @@ class RefusedLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submitted:
-    """What became of a chunk: the jobs of its lines, by index, and the lines that were refused."""
+    """What became of a chunk: the jobs of its lines, by index, and the lines that were refused.
+
+    `left` are those that were too many for one call; they are still to be sent. `is_replay` says
+    that the jobs may be there since an earlier process sent the chunk.
+    """
 
     jobs: Mapping[int, str]
     refused: Sequence[RefusedLine]
+    left: Sequence[Placed]
+    room: Room
+    is_replay: bool
 
 
 def key_mark(key: str) -> str:
@@ -76,91 +70,79 @@ def check_doubt(journal: Journal, *, key: str, now: datetime) -> None:
             raise Doubtful(f"{_named(chunk)} were sent on {when} and never answered, {_PAID}")
 
 
-def cut(lines: Iterator[Line | LineFault], journal: Journal) -> Iterator[Chunk]:
-    """Cut what was not accepted yet into chunks; those in doubt are cut as they were before.
-
-    Raises InputChanged when the lines are not those that were checked.
-    """
-    assert journal.plan is not None
-    marks, total = journal.marks(), journal.plan.lines
-    doubts = {index: sending for sending in journal.in_doubt() for index in sending.indexes}
-    gathered: dict[int, list[Placed]] = {}
-    rest: list[Placed] = []
-    size = 0
-    for index, line in enumerate(lines):
-        if isinstance(line, LineFault) or index >= total:
-            raise InputChanged
-        if marks[index] and marks[index] != mark_of(line.job):
-            raise InputChanged
-        placed = Placed(index=index, line=line)
-        if index in doubts:
-            sending = doubts[index]
-            group = gathered.setdefault(sending.number, [])
-            group.append(placed)
-            if len(group) == sending.count:
-                yield Chunk(number=sending.number, lines=tuple(group))
-        elif not marks[index]:
-            size += len(line.job)
-            if rest and (len(rest) == CHUNK_LINES_MAX or size > CHUNK_BYTES_MAX):
-                yield Chunk(number=journal.number_next, lines=tuple(rest))
-                rest, size = [], len(line.job)
-            rest.append(placed)
-    if rest:
-        yield Chunk(number=journal.number_next, lines=tuple(rest))
-
-
 def submit(client: Client, journal: Journal, chunk: Chunk, *, key: str) -> Submitted:
     """Submit a chunk, noted before and after, without the lines that the gateway refuses.
 
-    Raises Doubtful when nobody can say whether an earlier try was carried out; Refused, for
-    everything that is not about single lines, and Unreachable.
+    When they are too many for one call, it is the first ones of them. Raises Doubtful when nobody
+    can say whether an earlier try was carried out; Limited; Refused, for everything that is not
+    about single lines, and Unreachable.
     """
-    assert journal.plan is not None
-    name = f"{journal.plan.run_id}-{chunk.number}"
+    name = f"{_run_id(journal)}-{chunk.number}"
     before = journal.sent(chunk.number)
     sent_at, is_doubtful = (before.at, True) if before else (datetime.now(UTC), False)
     lines: Sequence[Placed] = chunk.lines
+    left: list[Placed] = []
     refused: list[RefusedLine] = []
+    told = partial(Submitted, refused=refused, left=left, is_replay=before is not None)
     while lines:
         journal.sending(_sending(chunk.number, lines, at=sent_at, key=key))
         try:
-            ids = client.submit([placed.line.job for placed in lines], idempotency_key=name)
-        except Refused as error:
+            accepted = client.submit([each.line.job for each in lines], idempotency_key=name)
+        except (Limited, Refused) as error:
             is_doubtful = is_doubtful or error.after_doubt
-            if error.code == _KEY_REUSED:
-                whole = _sending(chunk.number, chunk.lines, at=sent_at, key=key)
-                journal.sending(whole)
-                what = "were sent before, and some of them are refused now"
-                raise Doubtful(f"{_named(whole)} {what}, {_PAID}") from error
-            found = _refused_lines(error, lines)
-            if not found:
+            found, further = _set_aside(error, lines)
+            if not (found or further):
+                if isinstance(error, Refused) and error.code == _KEY_REUSED:
+                    whole = _sending(chunk.number, chunk.lines, at=sent_at, key=key)
+                    journal.sending(whole)
+                    raise _doubtful(whole, cut=bool(left)) from error
                 if not is_doubtful:
                     journal.refused(chunk.number)
                 raise
             refused += found
-            # What is left goes out under the same key: had an earlier try been carried out after
+            left[:0] = further
+            # What remains goes out under the same key: had an earlier try been carried out after
             # all, the gateway would not take other lines under it.
-            lines = _without(lines, found)
+            lines = _without(lines, [*(each.index for each in found), *_indexes(further)])
         else:
-            journal.accepted(chunk.number, ids)
-            jobs = {placed.index: job_id for placed, job_id in zip(lines, ids, strict=True)}
-            return Submitted(jobs=jobs, refused=refused)
+            journal.accepted(chunk.number, accepted.ids)
+            jobs = {each.index: job_id for each, job_id in zip(lines, accepted.ids, strict=True)}
+            return told(jobs=jobs, room=accepted.room)
     if before is not None:
         raise Doubtful(f"{_named(before)} are refused now and were sent before, {_PAID}")
     # A try of this minute that brought no answer is taken for refused as well: the gateway would
     # have to have changed its mind about every single line since.
     journal.refused(chunk.number)
-    return Submitted(jobs={}, refused=refused)
+    return told(jobs={}, room=Room())
+
+
+def _run_id(journal: Journal) -> str:
+    assert journal.plan is not None
+    return journal.plan.run_id
 
 
 def _sending(number: int, lines: Sequence[Placed], *, at: datetime, key: str) -> Sending:
     return Sending(
         number=number,
-        spans=spans_of(placed.index for placed in lines),
+        spans=spans_of(_indexes(lines)),
         marks="".join(mark_of(placed.line.job).to_bytes(MARK_BYTES).hex() for placed in lines),
         at=at,
         key=key_mark(key),
     )
+
+
+def _set_aside(
+    error: Limited | Refused, lines: Sequence[Placed]
+) -> tuple[Sequence[RefusedLine], Sequence[Placed]]:
+    """Return the lines that a refusal names, or else those that were too many for one call."""
+    if isinstance(error, Limited):
+        return [], []
+    is_of_all = error.status == _TOO_LARGE or (
+        error.status == _OUT_OF_RANGE and error.param == _ALL_JOBS
+    )
+    if is_of_all and not error.faults:
+        return [], lines[(len(lines) + 1) // 2 :]
+    return _refused_lines(error, lines), []
 
 
 def _refused_lines(error: Refused, lines: Sequence[Placed]) -> list[RefusedLine]:
@@ -183,9 +165,18 @@ def _refused_lines(error: Refused, lines: Sequence[Placed]) -> list[RefusedLine]
     ]
 
 
-def _without(lines: Sequence[Placed], refused: Sequence[RefusedLine]) -> list[Placed]:
-    gone = {line.index for line in refused}
+def _indexes(lines: Iterable[Placed]) -> Iterator[int]:
+    return (placed.index for placed in lines)
+
+
+def _without(lines: Sequence[Placed], indexes: Iterable[int]) -> list[Placed]:
+    gone = frozenset(indexes)
     return [placed for placed in lines if placed.index not in gone]
+
+
+def _doubtful(chunk: Sending, *, cut: bool) -> Doubtful:
+    now = "are too many for one call of this key now" if cut else "some of them are refused now"
+    return Doubtful(f"{_named(chunk)} were sent before, and {now}, {_PAID}")
 
 
 def _named(chunk: Sending) -> str:

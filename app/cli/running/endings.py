@@ -9,16 +9,16 @@ from typing import Final, NoReturn
 from app.cli.client.answers import Balance, Refused
 from app.cli.client.session import Unreachable
 from app.cli.running.kept.plan import Plan
-from app.cli.running.kept.refusals import Refusals
 from app.cli.running.kept.results import Results
 from app.cli.running.loop import OutOfBalance
 from app.cli.running.progress import dollars
-from app.cli.running.records import LineFault
+from app.cli.running.reading.reasons import Reasons
 from app.cli.running.stops import BadLines, RefusedLines, Stop
 from app.cli.terminal import failing
 
 INTERRUPTED: Final = 130
 RESUMES: Final = "The same command resumes."
+MEND: Final = "Mend them in their place, and the same command sends only them."
 WIDTH: Final = 100
 """Characters of a line on stderr that lists many numbers."""
 
@@ -33,9 +33,9 @@ def told() -> Iterator[None]:
         yield
     except Stop as stop:
         if isinstance(stop, RefusedLines):
-            _list_refused(stop.refusals)
+            _list(stop.refusals, ":")
         elif isinstance(stop, BadLines):
-            _list(stop.faults, stop.further)
+            _list(stop.faults)
         failing.fail(str(stop), stop.exit_code)
     except Refused as error:
         _refused(error)
@@ -82,27 +82,28 @@ def refusals(results: Results, plan: Plan) -> None:
     if not results.refused:
         return
     _say(f"busbar: the gateway refused {results.refused:,} of {plan.lines:,} lines:")
-    _list_refused(results.refusals)
-    _say("  They cost nothing. Mend them in their place, and the same command sends only them.")
+    _list(results.refusals, ":")
+    _say(f"  They cost nothing. {MEND}")
 
 
-def _list(faults: Sequence[LineFault], further: Sequence[int]) -> None:
-    """List every faulty line, the first ones with what is wrong."""
-    for fault in faults:
-        _say(f"  line {fault.number} {fault.what}")
-    if further:
-        _say(_wrapped(f"… and {len(further):,} more, on the lines {_ranges(further)}"))
+def left_out(results: Results, plan: Plan) -> None:
+    """Say on stderr which lines could not be used and were not sent."""
+    if not results.unusable:
+        return
+    _say(f"busbar: left out {results.unusable:,} of {plan.lines:,} lines, which cannot be used:")
+    _list(results.faults)
+    _say(f"  {MEND}")
 
 
-def _list_refused(refusals: Refusals) -> None:
-    """List every refused line; one wrong option spoils hundreds, so those alike stand together."""
-    for what, numbers in refusals.reasons.items():
-        named = f"{'line' if len(numbers) == 1 else 'lines'} {_ranges(numbers)}:"
+def _list(reasons: Reasons, after_one: str = "") -> None:
+    """List every line; one wrong option spoils hundreds, so those alike stand together."""
+    for what, numbers in reasons.alike.items():
+        is_one = len(numbers) == 1
+        named = f"line {numbers[0]}{after_one}" if is_one else f"lines {_ranges(numbers)}:"
         # What fits on a line stays on it; a long list of numbers has lines of its own.
         _say(f"  {named} {what}" if len(named) < WIDTH else f"{_wrapped(named)}\n    {what}")
-    if refusals.further:
-        ranges = _ranges(refusals.further)
-        _say(_wrapped(f"lines {ranges}: for still other reasons, which their results tell"))
+    if reasons.further:
+        _say(_wrapped(f"lines {_ranges(reasons.further)}: for still other reasons"))
 
 
 def _wrapped(text: str) -> str:

@@ -6,18 +6,16 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from app.cli.client.address import Address, find_address, missing_key
-from app.cli.client.answers import Balance
 from app.cli.client.session import Client
-from app.cli.running.asked import Asked
+from app.cli.running.asked import SKIP_BAD, Asked
 from app.cli.running.chunks import check_doubt
 from app.cli.running.kept.journal import Journal
 from app.cli.running.kept.plan import Plan
 from app.cli.running.kept.sendings import mark_of
-from app.cli.running.prompts import Checked, Line, check, digest, read
-from app.cli.running.records import RawLines
+from app.cli.running.reading.prompts import LINES_MAX, Checked, Line, check, digest
+from app.cli.running.reading.records import RawLines
 from app.cli.running.stops import START_OVER, BadLines, NoKey, Usage
 from app.domain.ids import ENTROPY_BYTES, new_id
-from app.domain.money import format_dollars
 from app.settings import ClientSettings
 
 
@@ -48,17 +46,15 @@ def earlier(asked: Asked, journal: Journal) -> Plan | None:
 def check_all(asked: Asked, journal: Journal) -> Checked:
     """Read all prompts. Raises BadLines when some cannot be used, Usage when there are none."""
     checked = check(asked.prompts, asked.form)
-    if checked.faults:
-        lines = "1 line" if checked.faults_total == 1 else f"{checked.faults_total:,} lines"
+    total = checked.faults.total
+    if total and not (asked.skip_bad and checked.lines and _count(asked, checked) <= LINES_MAX):
+        lines = "1 line" if total == 1 else f"{total:,} lines"
         nothing = "nothing more" if journal.submitted and not asked.fresh else "nothing"
-        raise BadLines(
-            f"{asked.prompts}: {lines} cannot be used; {nothing} was submitted",
-            checked.faults,
-            checked.faults_total,
-            checked.further,
-        )
+        hint = "" if asked.skip_bad else f"; mend them, or leave them out with {SKIP_BAD}"
+        what = f"{asked.name}: {lines} cannot be used; {nothing} was submitted{hint}"
+        raise BadLines(what, checked.faults)
     if not checked.lines:
-        raise Usage(f"{asked.prompts} holds no requests")
+        raise Usage(f"{asked.name} holds no requests")
     return checked
 
 
@@ -74,9 +70,7 @@ def gateway_address(base_url: str | None, key: str | None) -> Address:
     return address
 
 
-def begin(
-    asked: Asked, journal: Journal, checked: Checked, address: Address, balance: Balance
-) -> None:
+def begin(asked: Asked, journal: Journal, checked: Checked, address: Address) -> None:
     """Begin a run, and forget the one before."""
     if journal.submitted:
         say(f"starting over; {journal.submitted:,} requests submitted before still go on")
@@ -84,10 +78,9 @@ def begin(
         run_id=new_id("run", datetime.now(UTC), secrets.token_bytes(ENTROPY_BYTES)),
         sha256=checked.sha256,
         size=checked.size,
-        lines=checked.lines,
+        lines=_count(asked, checked),
         options=asked.options,
         base_url=address.base_url,
-        balance_before=format_dollars(balance.available_nanos),
     )
     journal.start(plan)
 
@@ -117,21 +110,28 @@ def say(text: str) -> None:
 def _changed(asked: Asked, journal: Journal, plan: Plan, differences: str) -> Plan:
     """Return the plan of an unfinished run with what is asked now; nothing sent may differ."""
     checked = check_all(asked, journal)
-    if checked.lines != plan.lines:
-        why = f"it has {checked.lines:,} requests, not {plan.lines:,}"
-    elif (number := _first_other(asked, journal)) is not None:
-        why = f"line {number} was submitted already and would be another request now"
-    else:
-        options = asked.options
-        return replace(plan, sha256=checked.sha256, size=checked.size, options=options)
-    what = f"{asked.folder} holds an unfinished run of something else"
-    raise Usage(f"{what}: {differences}; {why}; {START_OVER}")
+    why = _first_other(asked, journal)
+    if why is not None:
+        what = f"{asked.folder} holds an unfinished run of something else"
+        raise Usage(f"{what}: {differences}; {why}; {START_OVER}")
+    lines, options = _count(asked, checked), asked.options
+    return replace(plan, sha256=checked.sha256, size=checked.size, lines=lines, options=options)
 
 
-def _first_other(asked: Asked, journal: Journal) -> int | None:
-    """Return the number of the first line that was submitted and reads otherwise now."""
+def _first_other(asked: Asked, journal: Journal) -> str | None:
+    """Return how the first line that was submitted reads otherwise now; None when none does."""
+    marks, count = journal.marks(), 0
     with asked.prompts.open("rb") as file:
-        for mark, line in zip(journal.marks(), read(RawLines(file), asked.form), strict=False):
+        for mark, line in zip(marks, asked.lines(RawLines(file)), strict=False):
             if mark and not (isinstance(line, Line) and mark_of(line.job) == mark):
-                return line.number
-    return None
+                return f"line {line.number} was submitted already and would be another request now"
+            count += 1
+    gone = next((index for index in range(count, len(marks)) if marks[index]), None)
+    if gone is None:
+        return None
+    return f"it has {count:,} requests now, and request {gone + 1:,} was submitted already"
+
+
+def _count(asked: Asked, checked: Checked) -> int:
+    """Return how many lines the run has; those that are left out keep their places in it."""
+    return checked.lines + (checked.faults.total if asked.skip_bad else 0)

@@ -44,11 +44,13 @@ class Progress:
         self._clock = clock
         self._total = total
         self._remedy = remedy
-        self._done_before = self._done = done
+        self._done = done
+        self._ended = 0
         self._pace = self._counts = ""
         self._waiting = 0
         self._trouble: str | None = None
-        self._rate = _Rate(done, clock())
+        self._is_limit_told = False
+        self._rate = _Rate(clock())
         self._began_at = self._moved_at = self._line_at = clock()
         self._live = (
             Live(get_renderable=self._render, console=console, refresh_per_second=REFRESHES_PER_S)
@@ -61,11 +63,13 @@ class Progress:
         now = self._clock()
         if results.done > self._done:
             self._moved_at = now
-        self._done, self._waiting = results.done, waiting_for_balance
+        self._done, self._ended = results.done, results.ended_since
+        self._waiting = waiting_for_balance
         self._pace = self._pace_at(now)
         refused = f"{results.refused} refused, " if results.refused else ""
+        unusable = f"{results.unusable} unusable, " if results.unusable else ""
         self._counts = (
-            f"{results.failed} failed, {refused}{dollars(results.cost_nanos)} spent, "
+            f"{results.failed} failed, {refused}{unusable}{dollars(results.cost_nanos)} spent, "
             f"{dollars(balance.available_nanos)} in balance"
         )
         self._print_line()
@@ -74,6 +78,14 @@ class Progress:
         """Say what keeps the run from going on; None when nothing does any more."""
         self._trouble = what
         self._print_line()
+
+    def limited(self, limit: str | None) -> None:
+        """Say that the run waits for a limit on its key; once, however often it does."""
+        if not self._is_limit_told:
+            named = f" ({limit})" if limit else ""
+            text = f"busbar: waiting for the rate limit of this key{named}"
+            self._console.print(Text(text), soft_wrap=True)
+            self._is_limit_told = True
 
     def __enter__(self) -> Self:
         if self._live is not None:
@@ -94,22 +106,27 @@ class Progress:
 
     def _pace_at(self, now: float) -> str:
         """Return how fast it goes and, when that can be guessed, how long it will take."""
-        rate, finished = self._rate.seen(self._done, now), self._done - self._done_before
+        rate = self._rate.seen(self._ended, now)
         quiet_s = now - self._moved_at
         if quiet_s >= STALL_S and self._done < self._total:
             return f"nothing finished for {_duration(quiet_s)}, "
+        if not self._ended:
+            return ""
         left = self._total - self._done
         guess = (
-            f", {_duration(left / rate)} left" if finished >= ETA_AFTER and rate and left else ""
+            f", {_duration(left / rate)} left" if self._ended >= ETA_AFTER and rate and left else ""
         )
         return f"{_number(rate)}/s{guess}, "
 
     def _pace_overall(self) -> str:
-        """Return how fast it went from the beginning of this session to now."""
-        finished, passed = self._done - self._done_before, self._clock() - self._began_at
-        if not finished or passed <= 0:
+        """Return how fast it went from the beginning of this session to now.
+
+        What had ended before and was only collected counts for nothing.
+        """
+        passed = self._clock() - self._began_at
+        if not self._ended or passed <= 0:
             return ""
-        return f"{_number(finished / passed)}/s over {_duration(passed)}, "
+        return f"{_number(self._ended / passed)}/s over {_duration(passed)}, "
 
     def _facts(self) -> str:
         return self._pace + self._counts
@@ -149,20 +166,20 @@ def dollars(nanos: int) -> str:
 
 
 class _Rate:
-    """Results per second: an average that forgets, right from the first moment on."""
+    """Ended jobs per second: an average that forgets, right from the first moment on."""
 
-    def __init__(self, done: int, now: float) -> None:
-        self._done, self._at = done, now
+    def __init__(self, now: float) -> None:
+        self._ended, self._at = 0, now
         self._sum = self._weight = 0.0
 
-    def seen(self, done: int, now: float) -> float:
-        """Take in how many are done by now, and return the rate."""
+    def seen(self, ended: int, now: float) -> float:
+        """Take in how many have ended by now, and return the rate."""
         passed = now - self._at
         if passed >= RATE_EVERY_S:
             fade = math.exp(-passed / RATE_MEMORY_S)
-            self._sum = self._sum * fade + (done - self._done) / passed * (1 - fade)
+            self._sum = self._sum * fade + (ended - self._ended) / passed * (1 - fade)
             self._weight = self._weight * fade + (1 - fade)
-            self._done, self._at = done, now
+            self._ended, self._at = ended, now
         return self._sum / self._weight if self._weight else 0.0
 
 

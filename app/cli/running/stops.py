@@ -1,10 +1,8 @@
 """Every way a run stops short that is ours to explain: a class, an exit code, and a message."""
 
-from collections.abc import Sequence
 from typing import ClassVar, Final
 
-from app.cli.running.kept.refusals import Refusals
-from app.cli.running.records import LineFault
+from app.cli.running.reading.reasons import Reasons
 
 START_OVER: Final = "start over with --fresh, or choose another --out"
 
@@ -32,17 +30,13 @@ class Away(Stop):
 
 
 class BadLines(Stop):
-    """Lines of the prompts file cannot be used: `total` of them, `further` those without words."""
+    """Lines of the prompts file cannot be used."""
 
     exit_code = 2
 
-    def __init__(
-        self, message: str, faults: Sequence[LineFault], total: int, further: Sequence[int] = ()
-    ) -> None:
+    def __init__(self, message: str, faults: Reasons) -> None:
         super().__init__(message)
-        self.faults = tuple(faults)
-        self.total = total
-        self.further = further
+        self.faults = faults
 
 
 class RefusedLines(Stop):
@@ -50,7 +44,8 @@ class RefusedLines(Stop):
 
     exit_code = 2
 
-    def __init__(self, refusals: Refusals, total: int) -> None:
+    def __init__(self, refusals: Reasons) -> None:
+        total = refusals.total
         all_of = "the first line" if total == 1 else f"all of the first {total:,} lines"
         super().__init__(f"the gateway refuses {all_of}; nothing was submitted")
         self.refusals = refusals

@@ -1,9 +1,9 @@
 """The window of a run: jobs that were submitted and are not finished, and how they are watched."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import islice
-from typing import Final
+from typing import Final, Protocol
 
 from app.cli.client.answers import JobSeen
 from app.cli.client.session import IDS_MAX, Client
@@ -17,6 +17,13 @@ PAUSE_MAX_S: Final = 1.0
 PAUSE_GROWTH: Final = 1.5
 
 
+class Keep(Protocol):
+    """Whoever keeps results."""
+
+    def __call__(self, index: int, job: JobSeen, /, *, had_ended: bool) -> None:
+        """Take the finished job of the request with this index."""
+
+
 class Window:
     """Unfinished jobs, oldest first."""
 
@@ -24,6 +31,7 @@ class Window:
         self._client = client
         self._index: dict[str, int] = {}
         self._marks: dict[str, str] = {}
+        self._unseen: set[str] = set()
         self._counts: Counter[str] = Counter()
         self._cursor = 0
         self.pause_s = PAUSE_MIN_S
@@ -32,9 +40,14 @@ class Window:
     def __len__(self) -> int:
         return len(self._index)
 
-    def add(self, job_id: str, index: int) -> None:
-        """Watch the job of the request with this index."""
+    def add(self, job_id: str, index: int, *, is_old: bool) -> None:
+        """Watch the job of the request with this index.
+
+        An old one was submitted by an earlier process, and may be over since then.
+        """
         self._index[job_id] = index
+        if is_old:
+            self._unseen.add(job_id)
         self._mark(job_id, JobState.QUEUED)
 
     @property
@@ -49,8 +62,10 @@ class Window:
             self._counts[mark] for mark in (JobState.RUNNING, Reason.BACKOFF, Reason.CAPACITY)
         )
 
-    def look(self, keep: Callable[[int, JobSeen], None]) -> int:
+    def look(self, keep: Keep) -> int:
         """Look for finished jobs, hand each to `keep` with its index, return how many there were.
+
+        An old job that is over at its first look had ended before; it is handed over as such.
 
         Jobs end about in the order they were submitted: the look goes on from the oldest as long
         as it finds something, then moves over the others so that a slow front hides nothing.
@@ -79,7 +94,7 @@ class Window:
     def _ids(self, start: int) -> list[str]:
         return list(islice(self._index, start, start + IDS_MAX))
 
-    def _ask(self, ids: Sequence[str], keep: Callable[[int, JobSeen], None]) -> int:
+    def _ask(self, ids: Sequence[str], keep: Keep) -> int:
         seen = {job.id: job for job in self._client.jobs(ids)}
         finished = 0
         for job_id in ids:
@@ -89,8 +104,10 @@ class Window:
                     f"the gateway does not know {job_id}: is this another account's key, or was "
                     f"the gateway's data deleted? Then {START_OVER}"
                 )
+            is_first_look = job_id in self._unseen
+            self._unseen.discard(job_id)
             if job.is_final:
-                keep(self._index.pop(job_id), job)
+                keep(self._index.pop(job_id), job, had_ended=is_first_look)
                 self._counts[self._marks.pop(job_id)] -= 1
                 finished += 1
             else:

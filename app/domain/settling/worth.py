@@ -36,7 +36,7 @@ def flag_of(answer: Answer, usage: Usage | None, spec: Specification | None) -> 
 
     One flag, the gravest: what makes it free, then what is odd about its usage.
     """
-    if "client_left" in answer.flags:
+    if answer.partial:
         return Flag.PARTIAL
     if "empty" in answer.flags:
         return Flag.EMPTY

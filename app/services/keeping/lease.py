@@ -19,7 +19,7 @@ def extend(gateway: Gateway, in_flight: Sequence[tuple[str, int]]) -> set[str]:
 def unwanted(gateway: Gateway, worker_id: str) -> tuple[list[str], list[str]]:
     """Return the jobs of this worker that somebody cancelled, and those whose client left."""
     with statement(gateway.engine) as conn:
-        return leases.unwanted(conn, worker_id)
+        return leases.unwanted(conn, worker_id, grace_s=gateway.settings.leave_grace_s)
 
 
 def due(gateway: Gateway, lane: Lane, limit: int) -> list[str]:

@@ -18,6 +18,7 @@ from app.services.outage import as_unavailable
 from app.store import money, queue
 from app.store.engine import again, statement, transaction
 from app.store.keeping import purge as old
+from app.store.keeping import unwanted
 
 ROWS_MAX: Final = 500
 """Rows one step touches; what is left comes with the next tick."""
@@ -100,6 +101,18 @@ def _expire(gateway: Gateway) -> int:
     return len(moved)
 
 
+def _end_left(gateway: Gateway) -> int:
+    def write() -> list[str]:
+        with transaction(gateway.engine) as conn:
+            ended = unwanted.end_left(conn, ROWS_MAX, grace_s=gateway.settings.leave_grace_s)
+            money.release(conn, ended)
+            return ended
+
+    ended = again(write)
+    gateway.broker.publish_results(ended)
+    return len(ended)
+
+
 def _forget(gateway: Gateway) -> int:
     return sum(_forget_in(gateway, lane) for lane in Lane)
 
@@ -121,10 +134,6 @@ def _tidy(gateway: Gateway) -> int:
 
 
 _STEPS: Final[tuple[Callable[[Gateway], int], ...]] = (
-    _recover,
-    _expire,
-    _forget,
-    wake,
-    calibrate,
-    _tidy,
+    *(_recover, _expire, _end_left),
+    *(_forget, wake, calibrate, _tidy),
 )

@@ -4,18 +4,20 @@ A caller without limits costs nothing here, not even a look at Redis.
 """
 
 import hashlib
+import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
 
-from app.domain.limits.limit import Measure
+from app.domain.limits.limit import Limit, Measure, Scope
 from app.domain.limits.verdict import Demand, Order, Seat, Verdict, refusal
 from app.gateway import Gateway
 from app.limiter.limiter import Limiter
 from app.services.accounts import Caller
 from app.services.gather import Gather
 from app.services.limiting.demands import bindings, demands
+from app.services.limiting.here import Here
 from app.services.submit import Submission
 
 OPEN: Final = (Measure.REQUESTS, Measure.TOKENS, Measure.CALLS)
@@ -23,6 +25,12 @@ OPEN: Final = (Measure.REQUESTS, Measure.TOKENS, Measure.CALLS)
 
 SENT: Final = (Measure.REQUESTS, Measure.TOKENS)
 """What a submission is measured by whose client goes away with the ids of its jobs."""
+
+WAITED: Final = (Measure.CALLS,)
+"""What a client is measured by that waits for a job it has submitted before, or follows it."""
+
+WAIT_SHARE: Final = 2
+"""A key without a limit on open calls may wait on one in so many threads of each process."""
 
 SEAT_CHARACTERS: Final = 32
 
@@ -33,7 +41,7 @@ class Grant:
 
     verdict: Verdict
     _order: Order | None = None
-    _limiter: Limiter | None = None
+    _limiter: Limiter | Here | None = None
 
     def check(self) -> None:
         """Raise RateLimited where a limit refused."""
@@ -80,6 +88,8 @@ class Gate:
             processes=gateway.settings.web_processes,
             together=Gather,
         )
+        self._here = Here()
+        self._waits_max = max(1, gateway.settings.web_threads // WAIT_SHARE)
 
     def call(self, caller: Caller, submission: Submission) -> Grant:
         """Ask for a call that stays open until its answer is there.
@@ -94,6 +104,21 @@ class Gate:
         Raises OutOfRange for a list of jobs that these limits could never let through.
         """
         return self._ask(caller, submission, SENT, seat=None)
+
+    def wait(self, caller: Caller) -> Grant:
+        """Ask for a thread that waits for a job which is there already, or follows its stream."""
+        name = secrets.token_hex(SEAT_CHARACTERS // 2)
+        seat = Seat(name=name, spare=name, joins=False)
+        binding = bindings(self._catalog, caller)
+        limiter: Limiter | Here = self._limiter
+        demanded = demands(binding, (), WAITED)
+        if not demanded:
+            limiter = self._here
+            most = self._waits_max
+            limit = Limit(scope=Scope.KEY, owner=caller.key_id, measure=Measure.CALLS, most=most)
+            demanded = (Demand(limit=limit, amount=1),)
+        order = Order(account_id=caller.account_id, demands=demanded, seat=seat)
+        return Grant(verdict=limiter.take(order), _order=order, _limiter=limiter)
 
     def _ask(
         self,

@@ -4,23 +4,22 @@ The frames come from Redis, the truth from the row. What Redis has lost is made 
 answer where nothing was sent yet, and told as an interruption where something was.
 """
 
-import json
+import math
 import queue
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Final
+from concurrent.futures import Future
+from functools import partial
+from typing import Any, Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.domain.dialect import OF_ENDPOINT
-from app.domain.errors import NotFound, StreamInterrupted
+from app.domain.errors import StreamInterrupted
 from app.domain.job import Job, JobState
 from app.gateway import Gateway
 from app.services.outage import as_unavailable
+from app.services.streaming.replay import BEGINNING, Numbered, Place, not_kept, replay
 from app.streams.reading import Entry
-from app.translate import events
-from app.wire import sse
 
 HEARTBEAT_S: Final = 10.0
 """Silence after which a stream says that it is alive; the vendors' clients want it within 15 s."""
@@ -38,19 +37,11 @@ class EndedOtherwise(Exception):
         super().__init__(job.id)
 
 
-@dataclass(frozen=True, slots=True)
-class Numbered:
-    """A frame and its place in the stream, from 1."""
-
-    number: int
-    frame: bytes
-
-
 class Following:
     """One client's way along one stream; made before the job is submitted, so nothing is missed.
 
-    `after` frames are known to the client already. `with_usage` matters for an answer that was not
-    made as a stream: whether its usage is a chunk of its own.
+    The client knows what is before `after`. `with_usage` matters for an answer that was not made
+    as a stream: whether its usage is a chunk of its own.
     """
 
     def __init__(
@@ -59,18 +50,20 @@ class Following:
         read: Callable[[str, str], Job],
         job_id: str,
         *,
-        after: int = 0,
+        after: Place = BEGINNING,
         with_usage: bool = False,
     ) -> None:
         self.job_id = job_id
         self._gateway = gateway
         self._read = read
         self._with_usage = with_usage
-        self._after = self._sent = after
+        self._after = after
+        self._sent = after.number
         self._attempt: int | None = None
         self._gap = False
         self._complete = False
         self._looks = 0
+        self._is_looking = self._owes_look = False
         self._follower = gateway.streams.follow(job_id)
         gateway.wakeups.watch(job_id, self._follower.ring)
 
@@ -85,23 +78,26 @@ class Following:
         look_at = time.monotonic() + self._pause_s()
         while True:
             try:
-                entry = self._follower.next(min(beat_at, look_at) - time.monotonic())
-                rung = entry is None
+                arrived = self._follower.next(min(beat_at, look_at) - time.monotonic())
+                rung = arrived is None
             except queue.Empty:
-                entry, rung = None, False
-            if entry is not None:
-                for each in self._fresh(entry):
+                arrived, rung = None, False
+            if isinstance(arrived, Entry):
+                for each in self._fresh(arrived):
                     yield each
                     beat_at = time.monotonic() + HEARTBEAT_S
-            if time.monotonic() >= beat_at:
-                yield None
-                beat_at = time.monotonic() + HEARTBEAT_S
-            if rung or time.monotonic() >= look_at:
-                job = self._look(account_id)
+            elif arrived is not None:
+                job = self._seen(arrived)
                 if job is not None and job.is_final:
                     yield from self._rest(job)
                     return
                 look_at = time.monotonic() + self._pause_s()
+            if time.monotonic() >= beat_at:
+                yield None
+                beat_at = time.monotonic() + HEARTBEAT_S
+            if rung or self._owes_look or time.monotonic() >= look_at:
+                self._look(account_id)
+                look_at = math.inf
 
     def look_now(self) -> None:
         """Look at the row at once: the job may have been there before this began."""
@@ -114,31 +110,46 @@ class Following:
 
     def _fresh(self, entry: Entry) -> Iterator[Numbered]:
         """Yield the frame of an entry if it is the next one of the attempt that is followed."""
+        if self._after.cut is not None or entry.attempt < (self._attempt or 0):
+            return
         if self._attempt is not None and entry.attempt > self._attempt and self._sent:
-            raise StreamInterrupted
+            raise self._lost()
         self._attempt = entry.attempt
         if entry.number <= self._sent or self._gap:
             return
         if entry.number > self._sent + 1:
             if self._sent:
-                raise StreamInterrupted
+                raise self._lost()
             self._gap = True
         elif entry.frame is None:
             self._complete = True
         else:
             self._sent = entry.number
-            yield Numbered(entry.number, entry.frame)
+            yield Numbered(Place(entry.number), entry.frame)
 
-    def _look(self, account_id: str) -> Job | None:
-        """Read the row, or return None while the database is away."""
+    def _look(self, account_id: str) -> None:
+        """Have the row read, but elsewhere: a database that hangs must hold no frame back.
+
+        One look at a time; who is rung for during one looks again after it.
+        """
+        self._owes_look = self._is_looking
+        if self._is_looking:
+            return
+        self._is_looking = True
         self._gateway.wakeups.forget(self.job_id, self._follower.ring)
         self._gateway.wakeups.watch(self.job_id, self._follower.ring)
+        self._follower.ask(partial(self._read, account_id, self.job_id))
+
+    def _seen(self, look: Future[Any]) -> Job | None:
+        """Return the row that was read, or None while the database is away."""
+        self._is_looking = False
         try:
-            return self._read(account_id, self.job_id)
+            job: Job = look.result()
         except SQLAlchemyError as error:
             if as_unavailable(error) is None:
                 raise
             return None
+        return job
 
     def _rest(self, job: Job) -> Iterator[Numbered]:
         """Yield what is left of a final job's answer."""
@@ -149,25 +160,21 @@ class Following:
                 yield from self._fresh(entry)
         if self._complete:
             return
-        if self._sent == 0:
-            for number, frame in enumerate(_cut(job, with_usage=self._with_usage), start=1):
-                yield Numbered(number, frame)
-        elif self._sent == self._after:
-            message = f"The frames after {self._after} are not kept any more: GET /v1/jobs/{job.id}"
-            raise NotFound(message, param="starting_after")
+        if self._sent == 0 or self._after.cut is not None:
+            yield from replay(job, self._after, with_usage=self._with_usage)
+        elif self._sent == self._after.number:
+            raise not_kept(job.id, self._after)
         else:
-            raise StreamInterrupted
+            raise self._lost()
+
+    def _lost(self) -> StreamInterrupted:
+        """Return the error of a stream whose frames Redis has lost: its job is as well as ever."""
+        return StreamInterrupted(
+            "Frames of this stream were lost on their way, its job was not: the whole answer can"
+            f" be read, and is paid for as usual: GET /v1/jobs/{self.job_id}?wait=60."
+        )
 
     def _pause_s(self) -> float:
         pause_s = min(LOOK_S * 1.5**self._looks, LOOK_MAX_S)
         self._looks += 1
         return pause_s
-
-
-def _cut(job: Job, *, with_usage: bool) -> list[bytes]:
-    """Cut a whole answer into the frames it would have come in. Raises NotFound when it is gone."""
-    if job.response is None:
-        raise NotFound(f"The answer of {job.id} is not kept any more.", param="id")
-    dialect = OF_ENDPOINT[job.endpoint]
-    cut = events(json.loads(job.response), dialect, include_usage=with_usage)
-    return [sse.frame(event, dialect) for event in cut]

@@ -1,24 +1,37 @@
-"""A client closed its stream before the end: tell whoever carries its job."""
+"""Who waits for a job: clients that come to it, and clients that go before its end.
 
-from app.domain.job import JobState
+The row counts them, so that it does not matter which process hears of whom first: a client that
+came again is there already when its first connection is found dead, or comes within the grace.
+"""
+
 from app.gateway import Gateway
-from app.store import jobs, money
-from app.store.engine import again, transaction
+from app.store import jobs
+from app.store.engine import again, statement
+
+
+def attach(gateway: Gateway, account_id: str, job_id: str) -> None:
+    """Count a client that comes to a job which is there already; pair it with `leave`.
+
+    One that stays to the end, or that leaves its wish behind, need not leave.
+    """
+
+    def write() -> None:
+        with statement(gateway.engine) as conn:
+            jobs.attach(conn, account_id, job_id)
+
+    again(write)
 
 
 def leave(gateway: Gateway, account_id: str, job_id: str) -> None:
-    """Mark a job whose only listener is gone.
+    """Count out a client that goes without the whole answer.
 
-    One that does not run yet is cancelled. What becomes of one that runs is its provider's
-    `on_disconnect`: its worker sees the mark within a second or so.
+    When nobody has come to a stream for `leave_grace_s` after its last client left, a job that does
+    not run is cancelled, by the leading keeper, and one that runs is done with as its provider's
+    `on_disconnect` says, by its worker. An answer in one piece is made to its end, for a retry.
     """
 
-    def write() -> JobState | None:
-        with transaction(gateway.engine) as conn:
-            state = jobs.leave(conn, account_id, job_id)
-            if state is JobState.CANCELLED:
-                money.release(conn, [job_id])
-            return state
+    def write() -> None:
+        with statement(gateway.engine) as conn:
+            jobs.leave(conn, account_id, job_id)
 
-    if again(write) is JobState.CANCELLED:
-        gateway.broker.publish_results([job_id])
+    again(write)

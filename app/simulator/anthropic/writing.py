@@ -103,7 +103,7 @@ def _head(asked: Asked, choice: Choice | None) -> str:
 
 def _stop(choice: Choice | None) -> str:
     if choice is None:
-        return '"stop_reason":"end_turn","stop_sequence":null'
+        return '"stop_reason":null,"stop_sequence":null'
     if choice.stop is not None:
         return f'"stop_reason":"stop_sequence","stop_sequence":{_encode(choice.stop)}'
     told = f'"stop_reason":"{_STOPS[choice.finish]}","stop_sequence":null'

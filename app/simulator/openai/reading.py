@@ -5,6 +5,7 @@ vendor uses, naming the field.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -19,6 +20,8 @@ CHOICES_MAX: Final = 128
 STOPS_MAX: Final = 4
 MISSING_MODELS: Final = "missing-"  # names that begin so are not served
 REASONING_MODELS: Final = "reasoner-"  # names that begin so reason unasked, and show it
+
+_NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")  # of a function
 
 _decoded: Final = json.JSONDecoder().decode
 
@@ -119,9 +122,12 @@ def _tooling(given: Body, chance: Chance) -> Tooling | None:
 def _offered(tools: object) -> tuple[Tool, ...]:
     """Return the functions offered; tools of other kinds are not called."""
     functions = {}
-    for tool in tools if isinstance(tools, list) else ():
+    for index, tool in enumerate(tools if isinstance(tools, list) else ()):
         function = tool.get("function") if isinstance(tool, dict) else None
         if isinstance(function, dict) and isinstance(function.get("name"), str):
+            if not _NAME.fullmatch(function["name"]):
+                where = f"tools[{index}].function.name"
+                raise _bad(f"Invalid '{where}': it must match '^{_NAME.pattern}$'.", where)
             functions[function["name"]] = function.get("parameters")
     return tuple(
         Tool(name=name, arguments=parameters if isinstance(parameters, dict) else {})

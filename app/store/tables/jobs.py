@@ -63,6 +63,9 @@ jobs = Table(
     Column("run_at", Moment, nullable=False, server_default=func.now()),
     Column("nudged_at", Moment),
     Column("cancel_requested_at", Moment),
+    # Clients that wait for the answer or may come for it: who submitted, who came to it since, less
+    # those who were seen to leave. The moment: since when nobody listens to a stream.
+    Column("listeners", Integer, nullable=False, server_default="1"),
     Column("client_left_at", Moment),
     Column("leased_until", Moment),
     Column("worker_id", Id),
@@ -75,6 +78,7 @@ jobs = Table(
     Column("cached_tokens", BigInteger),
     Column("reasoning_tokens", BigInteger),
     Column("cost_nanos", BigInteger),
+    Column("partial", Boolean, nullable=False, server_default="false"),
     Column("status_code", SmallInteger),
     Column("error_code", Text),
     Column("error_message", Text),
@@ -98,7 +102,9 @@ jobs = Table(
     ),
     CheckConstraint("cost_nanos >= 0", name="cost_is_never_negative"),
     CheckConstraint(
-        "state = 'succeeded' OR coalesce(cost_nanos, 0) = 0", name="only_answers_cost_money"
+        "CASE WHEN partial THEN state = 'cancelled'"
+        " ELSE state = 'succeeded' OR coalesce(cost_nanos, 0) = 0 END",
+        name="only_answers_cost_money",
     ),
     CheckConstraint("lane IN ('interactive', 'batch')", name="jobs_travel_in_a_known_lane"),
     CheckConstraint("on_empty IN ('wait', 'fail')", name="jobs_know_what_to_do_when_empty"),
@@ -150,6 +156,11 @@ jobs = Table(
         "ix_jobs_left",
         "worker_id",
         postgresql_where=text("state = 'running' AND client_left_at IS NOT NULL"),
+    ),
+    Index(
+        "ix_jobs_left_waiting",
+        "client_left_at",
+        postgresql_where=text(f"{RUNNABLE_SQL} AND client_left_at IS NOT NULL"),
     ),
     Index("ix_jobs_stored", "account_id", "id", postgresql_where=text("stored")),
     Index("ix_jobs_by_deadline", "deadline_at", postgresql_where=text(RUNNABLE_SQL)),

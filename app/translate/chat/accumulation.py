@@ -24,6 +24,19 @@ class ChatAccumulation:
         choices = self._choices.values()
         return bool(choices) and all(choice.finish_reason for choice in choices)
 
+    @property
+    def has_content(self) -> bool:
+        """True when any choice says or calls something."""
+        return self.text_characters > 0 or any(each.calls for each in self._choices.values())
+
+    def unended(self) -> list[Body]:
+        """Return the ends of the choices that have not said how they ended: they were done."""
+        return [
+            {"index": at, "delta": {}, "finish_reason": "tool_calls" if choice.calls else "stop"}
+            for at, choice in sorted(self._choices.items())
+            if choice.finish_reason is None
+        ]
+
     def add(self, chunk: Json) -> None:
         """Take one chunk."""
         for name, value in chunk.items():
@@ -46,7 +59,7 @@ class _Choice:
         self._fields: Body = {}
         self._message: Body = {}
         self._numbers = CallNumbers()
-        self._calls: dict[int, Body] = {}
+        self.calls: dict[int, Body] = {}
 
     def add(self, choice: Json) -> None:
         self.finish_reason = word(choice.get("finish_reason")) or self.finish_reason
@@ -62,12 +75,12 @@ class _Choice:
         for call in mappings(calls):
             number = self._numbers.number(call)
             unnumbered = {name: value for name, value in call.items() if name != "index"}
-            grow(self._calls.setdefault(number, {}), unnumbered, fixed=FIXED)
+            grow(self.calls.setdefault(number, {}), unnumbered, fixed=FIXED)
 
     def whole(self) -> Body:
         message = {"role": "assistant", "content": None, **grown(self._message)}
-        if self._calls:
-            message["tool_calls"] = [grown(self._calls[at]) for at in sorted(self._calls)]
+        if self.calls:
+            message["tool_calls"] = [grown(self.calls[at]) for at in sorted(self.calls)]
         return {**grown(self._fields), "message": message, "finish_reason": self.finish_reason}
 
 

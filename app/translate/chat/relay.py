@@ -28,6 +28,11 @@ class ChatRelay:
         return self._said.finished
 
     @property
+    def has_content(self) -> bool:
+        """True when the upstream said anything at all."""
+        return self._said.has_content
+
+    @property
     def text_characters(self) -> int:
         """Characters of text, thinking and arguments so far."""
         return self._said.text_characters
@@ -50,12 +55,18 @@ class ChatRelay:
         return [{**chunk, "usage": None} if self._include_usage else chunk]
 
     def finish(self) -> list[Body]:
-        """Return the usage chunk, when the client asked for it and there is a report."""
-        if self._closed or not self._include_usage or self.usage is None:
+        """Return the ends of choices that have none, and the usage chunk.
+
+        That is there when the client asked for it and there is a report.
+        """
+        if self._closed:
             return []
         self._closed = True
+        ended = [event for end in self._said.unended() for event in self.feed({"choices": [end]})]
+        if not self._include_usage or self.usage is None:
+            return ended
         head = {**self._defaults, **self._names, **self._usage_chunk}
-        return [{**head, "choices": [], "usage": self.usage}]
+        return [*ended, {**head, "choices": [], "usage": self.usage}]
 
     def whole(self) -> Body:
         """Return the answer so far in one piece."""

@@ -15,11 +15,28 @@ class MessagesAccumulation:
         self._message: Body = {}
         self._blocks: dict[int, Body] = {}
         self._inputs: dict[int, Pieces] = {}
+        self._open: set[int] = set()
 
     @property
     def finished(self) -> bool:
         """True when the message has a stop reason."""
         return word(self._message.get("stop_reason")) is not None
+
+    @property
+    def has_content(self) -> bool:
+        """True when the message has a block."""
+        return bool(self._blocks)
+
+    def unended(self) -> list[Body]:
+        """Return the events that end a message whose upstream did not say how: it was done."""
+        if self.finished:
+            return []
+        called = any(block.get("type") == "tool_use" for block in map(self._block, self._blocks))
+        ending = {"stop_reason": "tool_use" if called else "end_turn", "stop_sequence": None}
+        return [
+            *({"type": "content_block_stop", "index": index} for index in sorted(self._open)),
+            {"type": "message_delta", "delta": ending},
+        ]
 
     def add(self, event: Json) -> None:
         """Take one event."""
@@ -31,6 +48,8 @@ class MessagesAccumulation:
                 self._begin(index, mapping(event.get("content_block")))
             case "content_block_delta":
                 self._delta(index, mapping(event.get("delta")))
+            case "content_block_stop":
+                self._open.discard(index)
             case "message_delta":
                 self._message |= mapping(event.get("delta"))
                 self._message |= {
@@ -47,6 +66,7 @@ class MessagesAccumulation:
 
     def _begin(self, index: int, block: Json) -> None:
         self.text_characters += _characters(block)
+        self._open.add(index)
         self._blocks[index] = {}
         grow(self._blocks[index], block, fixed=frozenset())
 

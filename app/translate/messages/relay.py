@@ -22,6 +22,11 @@ class MessagesRelay:
         return self._said.finished
 
     @property
+    def has_content(self) -> bool:
+        """True when the upstream said anything at all."""
+        return self._said.has_content
+
+    @property
     def text_characters(self) -> int:
         """Characters of text, thinking and arguments so far."""
         return self._said.text_characters
@@ -41,8 +46,8 @@ class MessagesRelay:
         return [self._ending(event) if kind == "message_delta" else dict(event)]
 
     def finish(self) -> list[Body]:
-        """Return what is owed at a clean end: nothing."""
-        return []
+        """Return what is owed at a clean end: how it ended, where the upstream has not said it."""
+        return [event for end in self._said.unended() for event in self.feed(end)]
 
     def whole(self) -> Body:
         """Return the answer so far in one piece."""
@@ -52,8 +57,9 @@ class MessagesRelay:
     def _ending(self, event: Json) -> Body:
         """Repeat the input tokens at the end: langchain-anthropic reads them only there."""
         known = mapping(self.usage)
-        repeated = {"input_tokens": known["input_tokens"]} if "input_tokens" in known else {}
-        return {**event, "usage": {**repeated, **mapping(event.get("usage"))}}
+        repeated = {name: known[name] for name in _REPEATED if name in known}
+        return {**event, "usage": {"output_tokens": 0, **repeated, **mapping(event.get("usage"))}}
 
 
+_REPEATED: Final = ("input_tokens", "output_tokens")
 _NOT_PASSED_ON: Final = frozenset({"message_stop", "error", "ping"})

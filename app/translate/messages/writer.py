@@ -15,10 +15,14 @@ from app.translate.usage import Usage
 
 
 class MessagesWriter:
-    """Writes one answer. Each text and each call is a block; calls may overlap, texts may not."""
+    """Writes one answer. Each text and each call is a block; calls may overlap, texts may not.
 
-    def __init__(self, *, answer_id: str, model: str) -> None:
+    `input_tokens` is an estimate for the start, where the upstream has told nothing by then.
+    """
+
+    def __init__(self, *, answer_id: str, model: str, input_tokens: int = 0) -> None:
         self._answer_id, self._model = answer_id, model
+        self._estimated = Usage(input_tokens=input_tokens)
         self._blocks = 0
         self._text: int | None = None
         self._calls: dict[int, int] = {}
@@ -28,7 +32,7 @@ class MessagesWriter:
         """Return the events for one event. The end is told by finish(), with the usage."""
         match event:
             case Start():
-                return [{"type": "message_start", "message": self._message([], None, known)}]
+                return [{"type": "message_start", "message": self._begun(known)}]
             case Text():
                 return self._say(event.text)
             case ToolStart():
@@ -52,6 +56,9 @@ class MessagesWriter:
     def whole(self, said: Assembly, known: Usage | None) -> Body:
         """Return the `message`; a stop reason of None means it is not at its end."""
         return self._message([_block(block) for block in said.blocks], said.end, known)
+
+    def _begun(self, known: Usage | None) -> Body:
+        return self._message([], None, known or self._estimated)
 
     def _message(self, content: list[Body], end: End | None, known: Usage | None) -> Body:
         return {

@@ -17,7 +17,7 @@ FORMAT_NAME: Final = "answer"
 """Chat wants a name for a schema, Messages has none."""
 
 
-def to_chat(body: Json) -> Body:
+def to_chat(body: Json, *, reasons: bool) -> Body:
     """Return the request. Fields that are not named here are dropped."""
     streamed = body.get("stream")
     return said(
@@ -31,7 +31,7 @@ def to_chat(body: Json) -> Body:
             "stop": words(body.get("stop_sequences")) or None,
             **tools(body),
             "response_format": _response_format(body),
-            "reasoning_effort": reasoning_effort(body),
+            "reasoning_effort": reasoning_effort(body) if reasons else None,
             "user": _user(mapping(body.get("metadata")).get("user_id")),
             "service_tier": _TIERS.get(text(body.get("service_tier"))),
             "stream": streamed if isinstance(streamed, bool) else None,

@@ -5,11 +5,9 @@ from typing import Final
 
 from app.translate.reading import Body, Json, count, mapping, number, said, text, word, words
 from app.translate.requests.effort import thinking
+from app.translate.requests.schema import closed
 from app.translate.requests.tools_to_messages import tools
 from app.translate.requests.turns_to_messages import conversation
-
-MAX_TOKENS: Final = 4_096
-"""The limit of an answer whose request names none: Messages must have one."""
 
 TEMPERATURE_MAX: Final = 1
 """Chat goes to 2."""
@@ -18,14 +16,16 @@ JSON_PROMPT: Final = "Answer with one valid JSON object and nothing else."
 """What chat's JSON mode becomes: Messages has no mode without a schema."""
 
 
-def to_messages(body: Json) -> Body:
+def to_messages(body: Json, *, reasons: bool) -> Body:
     """Return the request. Fields that are not named here are dropped."""
     system, turns = conversation(body)
     offered = tools(body)
     wanted = mapping(body.get("response_format"))
     if wanted.get("type") == "json_object":
         system = "\n\n".join(each for each in (system, JSON_PROMPT) if each)
-    thought, effort = thinking(body, may_think=_may_think(turns, offered))
+    thought, effort = None, None
+    if reasons:
+        thought, effort = thinking(body, may_think=_may_think(turns, offered))
     config = said({"format": _format(wanted), "effort": effort})
     streamed = body.get("stream")
     return said(
@@ -56,12 +56,11 @@ def _format(wanted: Json) -> Body | None:
     schema = mapping(wanted.get("json_schema")).get("schema")
     if wanted.get("type") != "json_schema" or not isinstance(schema, dict):
         return None
-    return {"type": "json_schema", "schema": schema}
+    return {"type": "json_schema", "schema": closed(schema)}
 
 
-def _max_tokens(body: Json) -> int:
-    asked = count(body.get("max_completion_tokens")) or count(body.get("max_tokens"))
-    return asked or MAX_TOKENS
+def _max_tokens(body: Json) -> int | None:
+    return count(body.get("max_completion_tokens")) or count(body.get("max_tokens")) or None
 
 
 def _stops(body: Json) -> list[str] | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from app.translate.names import fitting
 from app.translate.reading import Body, Json, mapping, mappings, text, word
 
 
@@ -37,7 +38,7 @@ def _is_expressible(tool: Json) -> bool:
 def _function(tool: Json) -> Body:
     schema = mapping(tool.get("input_schema"))
     function: Body = {
-        "name": tool["name"],
+        "name": fitting(text(tool.get("name"))),
         "parameters": schema or {"type": "object", "properties": {}},
     }
     if described := word(tool.get("description")):
@@ -49,7 +50,7 @@ def _function(tool: Json) -> Body:
 
 def _choice(choice: Json, offered: set[str]) -> object:
     if choice.get("type") == "tool":
-        name = text(choice.get("name"))
+        name = fitting(text(choice.get("name")))
         return {"type": "function", "function": {"name": name}} if name in offered else None
     return _CHOICES.get(text(choice.get("type")))
 

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Final
 
+from app.translate.names import fitting
 from app.translate.reading import Body, Json, mapping, mappings, text, word
+from app.translate.requests.schema import closed
 
 CUSTOM_INPUT: Final = "input"
 """The one property of a custom tool's input, which chat sends as bare text."""
@@ -42,11 +44,12 @@ def _function(function: Json) -> Body | None:
     if name is None:
         return None
     parameters = {"type": "object", "properties": {}, **mapping(function.get("parameters"))}
-    written: Body = {"name": name, "input_schema": parameters}
+    written: Body = {"name": fitting(name), "input_schema": parameters}
     if described := word(function.get("description")):
         written["description"] = described
     if function.get("strict") is True:
-        written["strict"] = True
+        # A reference or a choice of schemas takes the place of the type the vendor insists on.
+        written |= {"strict": True, "input_schema": {**closed(parameters), "type": "object"}}
     return written
 
 
@@ -61,7 +64,8 @@ def _allowed(body: Json) -> set[str] | None:
 
 def _named(choice: Json) -> str:
     named = text(mapping(choice.get("function")).get("name"))
-    return named or text(mapping(choice.get("custom")).get("name")) or text(choice.get("name"))
+    named = named or text(mapping(choice.get("custom")).get("name")) or text(choice.get("name"))
+    return fitting(named)
 
 
 def _choice(body: Json, offered: set[str]) -> Body | None:

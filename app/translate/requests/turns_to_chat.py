@@ -3,6 +3,7 @@
 from typing import Final
 
 from app.translate import arguments
+from app.translate.names import fitting
 from app.translate.reading import Body, Json, mappings, text
 from app.translate.requests.media import document_to_chat, image_to_chat, omitted
 
@@ -58,7 +59,7 @@ def _assistant(blocks: list[Json]) -> list[Body]:
 
 def _call(block: Json) -> Body:
     function = {
-        "name": text(block.get("name")),
+        "name": fitting(text(block.get("name"))),
         "arguments": arguments.as_text(block.get("input")),
     }
     return {"id": text(block.get("id")), "type": "function", "function": function}
@@ -123,7 +124,8 @@ def _parts(block: Json) -> list[Body]:
             lines = [text(block.get("title")), text(block.get("source")), *texts]
             return [{"type": "text", "text": "\n".join(line for line in lines if line)}]
         case "tool_reference":
-            return [{"type": "text", "text": f"Tool found: {text(block.get('tool_name'))}"}]
+            found = fitting(text(block.get("tool_name")))
+            return [{"type": "text", "text": f"Tool found: {found}"}]
         case _:
             parts = []
     return parts or [{"type": "text", "text": omitted(block.get("type"))}]

@@ -3,6 +3,7 @@
 from typing import Final
 
 from app.translate import arguments
+from app.translate.names import fitting
 from app.translate.reading import Body, Json, mapping, mappings, text, word
 from app.translate.requests.media import file_to_messages, image_to_messages, omitted
 from app.translate.requests.tools_to_messages import CUSTOM_INPUT
@@ -81,7 +82,7 @@ class _Turns:
         name = text(custom.get("name")) or text(function.get("name"))
         call_id = self._id_of(call)
         self._unanswered.append(call_id)
-        return {"type": "tool_use", "id": call_id, "name": name, "input": given}
+        return {"type": "tool_use", "id": call_id, "name": fitting(name), "input": given}
 
     def _id_of(self, call: Json) -> str:
         given = word(call.get("id"))

@@ -101,6 +101,7 @@ def view(job: Job) -> dict[str, Any]:
         "attempts": job.attempts,
         "usage": _usage(job),
         "cost": format_dollars(job.cost_nanos) if job.cost_nanos is not None else None,
+        "partial": job.partial,
         "response": _response(job),
         "error": {"code": job.error.code, "message": job.error.message} if job.error else None,
         "urls": {
@@ -141,6 +142,8 @@ def _response(job: Job) -> dict[str, Any] | None:
             job.error.code,
             job.error.message,
             OF_ENDPOINT[job.endpoint],
+            param=job.error.param,
+            cause=job.error.cause,
             status=job.status_code,
         )
         return {"status_code": told.status, "body": told.body}

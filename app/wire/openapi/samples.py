@@ -145,7 +145,7 @@ DELETED: Final = stored.deleted(_CHAT_ID)
 
 _INSTRUMENT: Final = Instrument(
     name=MODEL,
-    price=Price(input_nanos=100_000_000, output_nanos=400_000_000),
+    price=Price(input_nanos=500_000_000, output_nanos=2_000_000_000),
     context_tokens=128_000,
     output_tokens_max=65_536,
     output_tokens_default=4_096,

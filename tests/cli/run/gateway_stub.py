@@ -11,6 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from app.domain.money import format_dollars, parse_dollars
 
+from .bucket import Bucket
+
 KEY = "bb_live_stub"
 COST = "0.001"
 
@@ -35,8 +37,11 @@ class GatewayStub:
         """The error code a body ends with, if any."""
         self.refuse: Callable[[list[dict[str, Any]]], dict[str, Any] | None] = lambda _: None
         """The error a submission is refused with, if any."""
+        self.refuse_status = 400
         self.statuses: list[int] = []
         """Answers to the next calls, before anything is done."""
+        self.bucket: Bucket | None = None
+        """The limit of the key."""
         self.hold_answer: threading.Event | None = None
         """While set and unset, submissions are made but not answered."""
         self.balance = parse_dollars("10")
@@ -82,6 +87,14 @@ class GatewayStub:
             for job in known:
                 self._move(job)
             return known
+
+    def finish_all(self) -> None:
+        """Let every job end now, whether somebody looks or not."""
+        with self.lock:
+            for job in self._jobs.values():
+                if job["status"] not in ("succeeded", "failed"):
+                    self._finished += 1
+                    self._finish(job, parse_dollars(COST))
 
     def forget(self) -> None:
         """Know none of the jobs any more, as another account would."""
@@ -161,7 +174,9 @@ class _Handler(BaseHTTPRequestHandler):
         jobs = body["jobs"]
         error = self.stub.refuse(jobs)
         if error is not None:
-            self._answer(400, {"error": error})
+            self._answer(self.stub.refuse_status, {"error": error})
+            return
+        if not self._is_let_in(jobs):
             return
         made = self.stub.submit(self.headers["Idempotency-Key"], jobs)
         if made is None:
@@ -171,6 +186,21 @@ class _Handler(BaseHTTPRequestHandler):
         if self.stub.hold_answer is not None:
             self.stub.hold_answer.wait(30)
         self._answer(202, {"object": "list", "data": made})
+
+    def _is_let_in(self, jobs: list[dict[str, Any]]) -> bool:
+        bucket = self.stub.bucket
+        if bucket is None:
+            return True
+        with self.stub.lock:
+            status = bucket.take(len(jobs))
+        if status == 422:
+            what = f"jobs: {len(jobs)} jobs are more than the {bucket.most} requests a minute"
+            error = {"message": what, "param": "jobs", "code": "invalid_value"}
+            self._answer(422, {"error": error})
+        elif status == 429:
+            error = {"message": "Too many requests.", "code": "rate_limit_exceeded"}
+            self._answer(429, {"error": error})
+        return status == 202
 
     def _is_refused(self, path: str) -> bool:
         with self.stub.lock:
@@ -195,6 +225,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         if status == 503:
             self.send_header("Retry-After", "0")
+        bucket = self.stub.bucket
+        if bucket is not None and self.command == "POST" and status in (202, 429):
+            if bucket.share is None:
+                self.send_header("x-ratelimit-limit-requests", str(bucket.most))
+                self.send_header("x-ratelimit-remaining-requests", str(int(bucket.left)))
+            if status == 429:
+                self.send_header("Retry-After", "1")
         self.end_headers()
         self.wfile.write(body)
 

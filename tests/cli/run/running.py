@@ -89,9 +89,11 @@ def line(number: int) -> str:
     )
 
 
-def invoke(arguments: Sequence[str], **environment: str | None) -> Ended:
-    """Run `busbar run` in this process, to its end."""
-    ended = CliRunner().invoke(app, list(arguments), env=environment)
+def invoke(
+    arguments: Sequence[str], *, given: str | None = None, **environment: str | None
+) -> Ended:
+    """Run `busbar run` in this process, to its end; `given` is its standard input."""
+    ended = CliRunner().invoke(app, list(arguments), input=given, env=environment)
     return Ended(code=ended.exit_code, out=ended.stdout, err=ended.stderr)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.cli.client.address import DEFAULT_BASE_URL, Address, find_address
-from app.cli.client.answers import Refused
+from app.cli.client.answers import Limited, Refused, Room
 from app.cli.client.session import RETRY_AFTER_MAX_S, Client, Unreachable, retry_after_s
 from app.settings import ClientSettings
 
@@ -128,8 +128,7 @@ def test_nobody_there_is_told(gateway: GatewayStub) -> None:
 
 
 def test_a_refusal_knows_whether_an_earlier_try_may_have_worked(gateway: GatewayStub) -> None:
-    """After an answer of 503 nobody can be sure; after 429 everybody can."""
-    gateway.statuses = [429]
+    """After an answer of 503 nobody can be sure."""
     with closing(client_of(gateway, "bb_other")) as client:
         with pytest.raises(Refused) as sure:
             client.submit([b"{}"], idempotency_key="k")
@@ -138,6 +137,17 @@ def test_a_refusal_knows_whether_an_earlier_try_may_have_worked(gateway: Gateway
             client.submit([b"{}"], idempotency_key="k")
     assert (sure.value.status, sure.value.after_doubt) == (401, False)
     assert (unsure.value.status, unsure.value.after_doubt) == (401, True)
+
+
+@pytest.mark.parametrize(("before", "doubt"), [([], False), ([503], True)])
+def test_a_limit_is_told_at_once(gateway: GatewayStub, before: list[int], doubt: bool) -> None:  # noqa: FBT001  as pytest hands it in
+    """A submission that a limit has no room for does not wait inside the call; it says how long."""
+    gateway.statuses = [*before, 429]
+    with closing(client_of(gateway)) as client, pytest.raises(Limited) as limited:
+        client.submit([b"{}"], idempotency_key="k")
+    assert not gateway.statuses
+    assert (limited.value.after_doubt, limited.value.room) == (doubt, Room())
+    assert 0 < limited.value.pause_s < 1
 
 
 @pytest.mark.parametrize("status", [200, 302, 404])

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from .gateway_stub import KEY
-from .running import Place, invoke
+from .running import Place, invoke, line
 
 
 def test_a_wrong_key_ends_with_4(place: Place) -> None:
@@ -67,6 +67,42 @@ def test_a_gateway_that_is_not_there_names_the_command_that_starts_one(
     assert "`busbar up` starts one" in ended.err
     assert "resumes" not in ended.err
     assert not place.journal.exists()
+
+
+def test_prompts_may_come_from_standard_input(place: Place) -> None:
+    """The same input again is the same run: mended and added to, only what is new is sent."""
+    arguments = [str(each) for each in place.arguments()[1:]]
+    first = invoke(["-", *arguments, "--skip-bad"], given=f"{line(0)}\n[]\n")
+    again = invoke(["-", *arguments], given=f"{line(0)}\n{line(1)}\n{line(2)}\n")
+    assert (first.code, again.code) == (5, 0), first.err + again.err
+    assert [job["custom_id"] for job in place.gateway.made] == ["c0", "c1", "c2"]
+    assert [result["custom_id"] for result in place.results()] == ["c0", "c1", "c2"]
+
+
+def test_standard_input_is_named_in_what_is_said(place: Place) -> None:
+    """Nobody knows a copy of it; and results need a place that has a name."""
+    arguments = [str(each) for each in place.arguments()[1:]]
+    broken = invoke(["-", *arguments], given="[]\n")
+    assert broken.code == 2
+    assert "busbar: standard input: 1 line cannot be used" in broken.err
+    ended = invoke(["-", "--model", "m"], given=f"{line(0)}\n")
+    told = "busbar: prompts from standard input need --out, where the results go\n"
+    assert (ended.code, ended.err) == (2, told)
+
+
+def test_the_help_names_what_each_option_takes() -> None:
+    """A type is no name."""
+    shown = invoke(["--help"]).out
+    named = ("--model NAME", "--out FILE", "--system TEXT", "--max-tokens N", "--base-url URL")
+    assert not [each for each in named if each not in shown]
+    assert not [each for each in ("<str>", "<int", "<float", "{prompts}") if each in shown]
+
+
+def test_a_file_that_is_not_there_is_named(place: Place) -> None:
+    """Before anything else is looked at."""
+    told = f"busbar: {place.prompts} does not exist\n"
+    ended = place.run()
+    assert (ended.code, ended.err) == (2, told)
 
 
 def test_what_up_wrote_is_found(place: Place) -> None:

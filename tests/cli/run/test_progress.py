@@ -9,18 +9,19 @@ from rich.console import Console
 from app.cli.client.answers import Balance, JobSeen
 from app.cli.running.kept.results import Results
 from app.cli.running.progress import ETA_AFTER, Progress, dollars
-from app.cli.running.records import LineFault
+from app.cli.running.reading.records import LineFault
 from app.domain.money import parse_dollars
 
 BALANCE = Balance(available_nanos=parse_dollars("4.5"), held_nanos=0, spent_nanos=0)
 TOTAL = 200
 
 
-def results_of(folder: Path, done: int, failed: int = 0) -> Results:
-    """Return results of which some are there."""
+def results_of(folder: Path, done: int, failed: int = 0, collected: int = 0) -> Results:
+    """Return results of which some are there, and some of these of jobs that had ended before."""
     results = Results(folder / "results.jsonl", lines=TOTAL)
     for index in range(done):
-        results.add(index, seen(index, is_failed=index < failed))
+        is_old = index < collected
+        results.add(index, seen(index, is_failed=index < failed), had_ended=is_old)
     return results
 
 
@@ -95,11 +96,14 @@ def test_the_time_left_is_guessed_once_there_is_a_rate(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("terminal", [False, True])
 def test_the_end_tells_the_rate_of_the_whole_session(tmp_path: Path, terminal: bool) -> None:  # noqa: FBT001  as pytest hands it in
-    """However long the last lines took, the last word is how fast it went and for how long."""
+    """However long the last lines took, the last word is how fast it went and for how long.
+
+    What was over before counts for nothing.
+    """
     now = 0.0
-    file, results = io.StringIO(), results_of(tmp_path, TOTAL)
+    file, results = io.StringIO(), results_of(tmp_path, TOTAL, collected=100)
     console = Console(file=file, force_terminal=terminal, width=120, highlight=False)
-    with Progress(console, total=TOTAL, done=100, remedy="", clock=lambda: now) as progress:
+    with Progress(console, total=TOTAL, done=0, remedy="", clock=lambda: now) as progress:
         now = 2.0
         progress.show(results, BALANCE, waiting_for_balance=0)
         now = 80.0
@@ -126,6 +130,22 @@ def test_no_time_is_guessed_while_nothing_finishes(tmp_path: Path) -> None:
         last = file.getvalue().splitlines()[-1]
     results.close()
     assert last.startswith("100/200 done, nothing finished for 21 s, 0 failed")
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_limit_is_told_once(tmp_path: Path, terminal: bool) -> None:  # noqa: FBT001  as pytest hands it in
+    """However often the run waits for it; the bar or the lines go on after it."""
+    file, results = io.StringIO(), results_of(tmp_path, 1)
+    console = Console(file=file, force_terminal=terminal, width=100, highlight=False)
+    with Progress(console, total=TOTAL, done=0, remedy="") as progress:
+        for _ in range(3):
+            progress.limited("20 requests a minute")
+            progress.show(results, BALANCE, waiting_for_balance=0)
+    results.close()
+    told, _, after = file.getvalue().partition("(20 requests a minute)")
+    assert told.endswith("busbar: waiting for the rate limit of this key ")
+    assert "waiting" not in after
+    assert "1/200" in after
 
 
 def test_refused_lines_are_counted_apart(tmp_path: Path) -> None:

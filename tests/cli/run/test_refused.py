@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from app.cli.running.kept.refusals import REASONS_MAX, Refusals
-from app.cli.running.records import LineFault
+from app.cli.running.reading.reasons import REASONS_MAX, Reasons
+from app.cli.running.reading.records import LineFault
 
 from .gateway_stub import COST
 from .running import Place, eventually, line, started
@@ -70,12 +70,12 @@ def test_every_refused_line_is_named_with_its_reason(place: Place) -> None:
 
 def test_reasons_past_the_limit_are_left_to_the_results() -> None:
     """The lines are named all the same."""
-    refusals = Refusals()
+    refusals = Reasons()
     for number in range(1, REASONS_MAX + 3):
         refusals.add(LineFault(number=number, what=f"Reason {number}."))
     refusals.add(LineFault(number=9_000, what="Reason 1."))
-    assert list(refusals.reasons["Reason 1."]) == [1, 9_000]
-    assert len(refusals.reasons) == REASONS_MAX
+    assert list(refusals.alike["Reason 1."]) == [1, 9_000]
+    assert len(refusals.alike) == REASONS_MAX
     assert list(refusals.further) == [REASONS_MAX + 1, REASONS_MAX + 2]
 
 
@@ -156,14 +156,14 @@ def test_a_submitted_line_cannot_change(place: Place) -> None:
     assert len(place.gateway.made) == made
 
 
-def test_a_refused_line_cannot_be_dropped(place: Place) -> None:
-    """Results are told apart by their place: the file must keep its number of requests."""
+def test_a_submitted_line_cannot_be_dropped(place: Place) -> None:
+    """Results are told apart by their place: the file must keep what was submitted."""
     write(place, bad=(3,), count=9)
     place.run()
     write(place, bad=(), count=8)
     ended = place.run()
     assert ended.code == 2
-    assert "it has 8 requests, not 9" in ended.err
+    assert "it has 8 requests now, and request 9 was submitted already" in ended.err
 
 
 def test_a_broken_line_in_the_mended_file_submits_nothing_more(place: Place) -> None:

@@ -12,6 +12,7 @@ from app.cli.running.kept.journal import Journal
 from app.cli.running.kept.plan import Plan
 from app.cli.running.kept.sendings import Sending
 from app.cli.running.stops import Doubtful
+from app.domain.money import parse_dollars
 
 from .gateway_stub import serving
 from .running import Place, eventually, line, started
@@ -29,7 +30,7 @@ def interrupt(place: Place, number: signal.Signals) -> tuple[int, str]:
     """Run until some lines are done, send the signal, and return how that ended."""
     place.gateway.finish_max = 600
     with started(place.arguments()) as process:
-        assert eventually(lambda: place.progress() >= 600)
+        assert eventually(lambda: place.progress() >= 600 and len(place.gateway.made) == LINES)
         process.send_signal(number)
         _, err = process.communicate(timeout=10)
     place.gateway.finish_max = LINES
@@ -75,10 +76,25 @@ def test_ctrl_c_says_how_to_resume(place: Place) -> None:
 def test_what_this_session_did_is_told_apart(place: Place) -> None:
     """After a resume the summary names what the whole run cost and what this part of it did."""
     interrupt(place, signal.SIGKILL)
+    place.gateway.looks_needed = lambda _: 3  # so that a first look finds nothing over
     summary = place.run().summary
     assert (summary["lines"], summary["cost"]) == (LINES, "1.20")
-    assert summary["session_cost"] == "0.60"
+    assert (summary["session_ended"], summary["session_cost"]) == (600, "0.60")
     assert summary["session_seconds"] < 60
+
+
+def test_what_was_only_collected_is_not_of_this_session(place: Place) -> None:
+    """Jobs that ended while nobody looked are in the results, and in no rate and no cost of now."""
+    interrupt(place, signal.SIGKILL)
+    place.gateway.balance = parse_dollars("7")
+    place.gateway.finish_all()
+    ended = place.run()
+    assert ended.code == 0, ended.err
+    assert (ended.summary["succeeded"], ended.summary["cost"]) == (LINES, "1.20")
+    assert (ended.summary["session_ended"], ended.summary["session_cost"]) == (0, "0.00")
+    balances = [ended.summary[f"session_balance_{when}"] for when in ("before", "after")]
+    assert balances[0] == balances[1]
+    assert ended.err.splitlines()[-1].startswith(f"{LINES}/{LINES} done, 0 failed")
 
 
 def test_results_cut_short_by_a_crash_are_fetched_again(place: Place) -> None:
@@ -126,7 +142,10 @@ def test_changed_options_are_refused_by_name(place: Place) -> None:
 
 
 def test_a_complete_run_is_not_run_again(place: Place) -> None:
-    """The same command says so, ends as before, and asks the gateway nothing."""
+    """The same command says so, ends as before, and asks the gateway nothing.
+
+    What it tells of is the whole run: in this call nothing happened.
+    """
     place.write(20)
     place.prompts.write_text(place.prompts.read_text() + '{"messages":[{"role":"user"}]}\n')
     place.gateway.fails = lambda body: None if "content" in body["messages"][0] else "empty"
@@ -134,7 +153,9 @@ def test_a_complete_run_is_not_run_again(place: Place) -> None:
     asked = place.gateway.asked.copy()
     again = place.run()
     assert (first.code, again.code) == (5, 5)
-    assert again.summary == first.summary
+    assert again.summary == {
+        name: value for name, value in first.summary.items() if not name.startswith("session_")
+    }
     assert "already complete" in again.err
     assert place.gateway.asked == asked
     assert sorted(path.name for path in place.journal.iterdir()) == ["lock", "plan.json"]
@@ -208,7 +229,6 @@ def test_a_chunk_in_doubt_is_sent_again_only_while_that_is_safe(
             lines=9,
             options={},
             base_url="",
-            balance_before="0.00",
         )
     )
     journal.sending(Sending(number=0, spans=((0, 9),), marks="0" * 144, at=now, key=key_mark("a")))

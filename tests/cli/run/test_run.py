@@ -7,7 +7,7 @@ import pytest
 from app.cli.running.loop import WINDOW_LINES_MAX
 from app.domain.money import parse_dollars
 
-from .running import Place, eventually, line
+from .running import Place, eventually
 
 
 def test_results_come_in_input_order(place: Place) -> None:
@@ -49,10 +49,12 @@ def test_the_summary_is_json_when_nobody_looks(place: Place) -> None:
         "succeeded": 30,
         "failed": 0,
         "refused": 0,
+        "unusable": 0,
         "cost": "0.03",
-        "balance_before": "10.00",
-        "balance_after": "9.97",
+        "session_ended": 30,
         "session_cost": "0.03",
+        "session_balance_before": "10.00",
+        "session_balance_after": "9.97",
         "out": str(place.out),
     }
 
@@ -76,38 +78,22 @@ def test_a_row_is_found_again_by_its_id(place: Place) -> None:
     assert [result["custom_id"] for result in place.results()] == ["q-7", "12"]
 
 
+def test_rows_that_share_an_id_are_told_apart_by_their_index(place: Place) -> None:
+    """An `id` may repeat: both rows are sent, and both results have that custom_id."""
+    table = place.folder / "table.csv"
+    table.write_text("id,question\na,How far?\na,How heavy?\n")
+    assert place.run("--template", "{question}", prompts=table).code == 0
+    told = [(result["index"], result["custom_id"]) for result in place.results()]
+    assert told == [(0, "a"), (1, "a")]
+    assert len({result["job_id"] for result in place.results()}) == 2
+
+
 def test_the_last_line_of_progress_has_the_last_balance(place: Place) -> None:
     """What the last results cost is taken off already."""
     place.write(30)
     ended = place.run()
     assert "30/30 done" in ended.err.splitlines()[-1]
     assert "$0.0300 spent, $9.9700 in balance" in ended.err.splitlines()[-1]
-
-
-def test_all_broken_lines_are_listed_and_nothing_is_submitted(place: Place) -> None:
-    """One look at the errors is enough to mend the file."""
-    place.prompts.write_text("\n".join([line(0), "{", line(1), '{"messages":[]}', "", "NaN"]))
-    ended = place.run()
-    assert ended.code == 2
-    assert ended.err.splitlines() == [
-        "  line 2 is not JSON: Expecting property name enclosed in double quotes at column 2",
-        "  line 4 has no list of messages",
-        "  line 6 is not JSON: NaN is no JSON number",
-        f"busbar: {place.prompts}: 3 lines cannot be used; nothing was submitted",
-    ]
-    assert not place.gateway.asked
-    assert not place.journal.exists()
-
-
-def test_however_many_lines_are_broken_every_one_is_listed(place: Place) -> None:
-    """After the first hundred without words, and as ranges: one look is still enough."""
-    lines = ["{" if number % 500 else line(number) for number in range(1, 1_700)]
-    place.prompts.write_text("\n".join(lines))
-    ended = place.run()
-    *told, further, last = ended.err.splitlines()
-    assert len(told) == 100
-    assert further == "  … and 1,596 more, on the lines 101-499, 501-999, 1001-1499, 1501-1699"
-    assert last.endswith(": 1,696 lines cannot be used; nothing was submitted")
 
 
 def test_a_busy_gateway_is_asked_again(place: Place) -> None:

@@ -204,7 +204,8 @@ def upstream(status: int) -> Way:
     @contextmanager
     def way(scene: Scene) -> Iterator[Ask]:
         sdk = scene.sdk()
-        scene.house.simulator.set({"fault": "status", "status": status, "retry_after_s": 0})
+        fault = {"fault": "status", "status": status, "retry_after_s": 0, "code": "of_its_own"}
+        scene.house.simulator.set(fault)
         yield sdk.ask
 
     return way

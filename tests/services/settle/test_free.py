@@ -93,7 +93,7 @@ def test_what_an_adapter_did_not_believe_is_flagged(
 
 def test_a_cut_answer_is_partial(gateway: Gateway, customer: Customer) -> None:
     """What a client that left had got is paid at its estimate, however little it was."""
-    told = replace(answer(), flags=("client_left", "empty"))
+    told = replace(answer(), flags=("empty",), partial=True)
     job_id = settled(gateway, customer, told)
     assert attempt(gateway, job_id).flag == "partial"
     assert read_job(gateway, customer, job_id).cost_nanos == COST_NANOS

@@ -8,11 +8,10 @@ import pytest
 
 from app.broker import connect
 from app.domain.errors import NotFound, StreamInterrupted
-from app.domain.job import JobState
 from app.gateway import Gateway
 from app.services.streaming import follow as streams
-from app.services.streaming.follow import EndedOtherwise, Following, Numbered
-from app.services.streaming.leave import leave
+from app.services.streaming.follow import EndedOtherwise, Following
+from app.services.streaming.replay import BEGINNING, Numbered, Place
 from app.services.wait import reader
 from app.streams import key_of
 from app.streams.writing import StreamWriter
@@ -63,20 +62,29 @@ def send(
     asyncio.run(work())
 
 
-def follow(gateway: Gateway, job_id: str, *, after: int = 0) -> Following:
+def follow(gateway: Gateway, job_id: str, *, after: Place = BEGINNING) -> Following:
     """Follow a job that may have ended before."""
     following = Following(gateway, reader(gateway), job_id, after=after)
     following.look_now()
     return following
 
 
-def all_of(following: Following, owner: Customer) -> list[bytes]:
-    """Return every frame until the end."""
+def placed(following: Following, owner: Customer) -> list[Numbered]:
+    """Return every frame with its place until the end."""
     try:
-        frames = following.frames(owner.caller.account_id)
-        return [each.frame for each in frames if each is not None]
+        return [each for each in following.frames(owner.caller.account_id) if each is not None]
     finally:
         following.close()
+
+
+def all_of(following: Following, owner: Customer) -> list[bytes]:
+    """Return every frame until the end."""
+    return [each.frame for each in placed(following, owner)]
+
+
+def forget(gateway: Gateway, job_id: str) -> None:
+    """Let Redis lose the frames of a job."""
+    connect(gateway.settings.redis_url).delete(key_of(gateway.settings.redis_prefix, job_id))
 
 
 def settled(gateway: Gateway, owner: Customer, *frames: bytes, ends: bool = True) -> str:
@@ -101,7 +109,7 @@ def test_frames_come_before_the_job_is_settled(gateway: Gateway, owner: Customer
     started = start_one(gateway, job_id)
     send(gateway, job_id, *FRAMES)
     frames = following.frames(owner.caller.account_id)
-    assert next(frames) == Numbered(1, FRAMES[0])
+    assert next(frames) == Numbered(Place(1), FRAMES[0])
     settle_one(gateway, started, answer())
     assert len(list(frames)) == 2
     following.close()
@@ -110,15 +118,15 @@ def test_frames_come_before_the_job_is_settled(gateway: Gateway, owner: Customer
 def test_only_what_is_new(gateway: Gateway, owner: Customer) -> None:
     """A client that comes back gets the frames after the last one it knows."""
     job_id = settled(gateway, owner, *FRAMES)
-    assert all_of(follow(gateway, job_id, after=2), owner) == [FRAMES[2]]
+    assert all_of(follow(gateway, job_id, after=Place(2)), owner) == [FRAMES[2]]
 
 
 def test_frames_that_are_gone_are_told(gateway: Gateway, owner: Customer) -> None:
     """Nobody is given the frames of another cut in place of those that have expired."""
     job_id = settled(gateway, owner, *FRAMES)
-    connect(gateway.settings.redis_url).delete(key_of(gateway.settings.redis_prefix, job_id))
+    forget(gateway, job_id)
     with pytest.raises(NotFound, match="not kept"):
-        all_of(follow(gateway, job_id, after=2), owner)
+        all_of(follow(gateway, job_id, after=Place(2)), owner)
 
 
 def test_an_answer_that_was_not_streamed_is_cut(gateway: Gateway, owner: Customer) -> None:
@@ -135,14 +143,14 @@ def test_an_answer_that_was_not_streamed_is_cut(gateway: Gateway, owner: Custome
 def test_a_flush_before_the_first_frame_costs_nothing(gateway: Gateway, owner: Customer) -> None:
     """Frames that Redis lost before anybody saw them are made anew from the answer."""
     job_id = settled(gateway, owner, *FRAMES)
-    connect(gateway.settings.redis_url).delete(key_of(gateway.settings.redis_prefix, job_id))
+    forget(gateway, job_id)
     assert b'"content":"So."' in b"".join(all_of(follow(gateway, job_id), owner))
 
 
 def test_a_flush_between_frames_is_told(gateway: Gateway, owner: Customer) -> None:
     """A client that has a part of an answer never gets a piece of it twice, or a hole."""
     job_id = settled(gateway, owner, FRAMES[0], ends=False)
-    with pytest.raises(StreamInterrupted):
+    with pytest.raises(StreamInterrupted, match=f"whole answer .* GET /v1/jobs/{job_id}"):
         all_of(follow(gateway, job_id), owner)
 
 
@@ -154,7 +162,7 @@ def test_a_second_attempt_cannot_go_on_where_the_first_stopped(
     following = follow(gateway, job_id)
     send(gateway, job_id, FRAMES[0], ends=False)
     frames = following.frames(owner.caller.account_id)
-    assert next(frames) == Numbered(1, FRAMES[0])
+    assert next(frames) == Numbered(Place(1), FRAMES[0])
     send(gateway, job_id, *FRAMES, attempt=2)
     with pytest.raises(StreamInterrupted):
         list(frames)
@@ -193,20 +201,3 @@ def test_silence_wants_a_sign_of_life(gateway: Gateway, owner: Customer) -> None
     frames = following.frames(owner.caller.account_id)
     assert [next(frames) for _ in range(3)] == [None, None, None]
     following.close()
-
-
-def test_leaving_before_the_start_cancels(gateway: Gateway, owner: Customer) -> None:
-    """A job nobody listens to any more, and that does not run yet, is cancelled."""
-    job_id = make_job(gateway, owner, stream=True)
-    leave(gateway, owner.caller.account_id, job_id)
-    assert reader(gateway)(owner.caller.account_id, job_id).state is JobState.CANCELLED
-
-
-def test_leaving_a_running_job_is_for_its_worker(gateway: Gateway, owner: Customer) -> None:
-    """A running job stays as it is: its worker asks the provider's entry what to do."""
-    job_id = make_job(gateway, owner, stream=True)
-    started = start_one(gateway, job_id)
-    leave(gateway, owner.caller.account_id, job_id)
-    assert reader(gateway)(owner.caller.account_id, job_id).state is JobState.RUNNING
-    settle_one(gateway, started, answer())
-    assert reader(gateway)(owner.caller.account_id, job_id).state is JobState.SUCCEEDED

@@ -5,11 +5,15 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from falcon.testing import TestClient
 
 from app.domain.attempt import FailureKind
+from app.domain.limits.limit import Limits
 from app.services import accounts
 from app.services.accounts import Caller
+from app.web.urls import build
 from tests.factories import Customer, chat_body, failure
+from tests.services.book import job_row
 from tests.web.api import ASYNC, CHAT, Api
 
 RETRY = {"x-stainless-retry-count": "1"}
@@ -25,6 +29,26 @@ def test_a_retry_joins_the_job_it_began(api: Api, carry: Callable[..., None]) ->
     assert retried.headers["x-busbar-job-id"] == gave_up.headers["x-busbar-job-id"]
     assert retried.headers["idempotent-replayed"] == "true"
     assert len(api.jobs()) == 1
+
+
+def test_who_waits_in_vain_is_counted_out(api: Api) -> None:
+    """A wait that ends without an answer leaves a job that a retry takes before any other."""
+    given_up = api.chat(headers={"Prefer": "wait=0"}).headers["x-busbar-job-id"]
+    assert job_row(api.gateway, given_up).listeners == 0
+    other = api.later()
+    assert api.chat(headers=ASYNC | RETRY).json["id"] == given_up
+    assert api.chat(headers=ASYNC | RETRY).json["id"] == other
+
+
+def test_a_retry_of_what_was_refused_is_a_call_of_its_own(api: Api) -> None:
+    """A call that the limits refused has no job: its retry is not given an equal call's."""
+    catalog = replace(api.gateway.catalog, key_limits=Limits(requests_per_minute=1))
+    limited = TestClient(build(replace(api.gateway, catalog=catalog)))
+    first = replace(api, client=limited)
+    job_id = first.later()
+    for headers in (ASYNC, ASYNC | RETRY):
+        assert first.chat(headers=headers).status_code == 429
+    assert api.chat(headers=ASYNC | RETRY).json["id"] != job_id
 
 
 def test_a_retry_gets_the_answer_that_was_there(api: Api, carry: Callable[..., None]) -> None:

@@ -13,7 +13,7 @@ from tests.web.api import CHAT, JOBS, MOMENT, Api, assert_marked, assert_refused
 FIELDS = {
     *["id", "object", "status", "reason", "endpoint", "instrument", "custom_id", "metadata"],
     *["created_at", "started_at", "finished_at", "deadline_at", "cancel_requested_at"],
-    *["attempts", "usage", "cost", "response", "error", "urls"],
+    *["attempts", "usage", "cost", "partial", "response", "error", "urls"],
 }
 
 
@@ -58,6 +58,7 @@ def test_a_job_object_has_the_contracts_fields(api: Api) -> None:
         "attempts": 0,
         "usage": None,
         "cost": None,
+        "partial": False,
         "response": None,
         "error": None,
         "urls": {
@@ -149,6 +150,16 @@ def test_a_fault_around_the_body_hides_none_within(api: Api) -> None:
             ("deadline_s", "must be a whole number"),
             ("temperature", "must be a number"),
         ]
+
+
+def test_an_unknown_model_is_told_beside_other_faults(api: Api) -> None:
+    """A body that is wrong, and names no instrument of ours, is told both."""
+    bad = {"endpoint": CHAT, "body": {"model": "nobody", "messages": []}}
+    for sent in ({"jobs": [bad]}, bad):
+        answered = api.post(JOBS, sent)
+        assert_refused(answered, 400, InvalidRequest)
+        told = [fault["where"] for fault in answered.json["error"]["faults"]]
+        assert told == ["messages", "model"]
 
 
 def test_faults_of_range_alone_are_a_422(api: Api) -> None:

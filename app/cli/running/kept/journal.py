@@ -68,9 +68,14 @@ class Journal:
         self.revise(plan)
 
     def revise(self, plan: Plan) -> None:
-        """Note, on disk, that the plan says something else now."""
+        """Note, on disk, that the plan says something else now.
+
+        Its lines may be more, or fewer at the end where none was sent.
+        """
         write_plan(self._plan_path, plan)
         self.plan = plan
+        if self._sendings is not None:
+            self._sendings.lines = plan.lines
 
     def sent(self, number: int) -> Sending | None:
         """Return how a chunk was sent, if it was."""

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from app.cli.running.prompts import LINES_MAX
+from app.cli.running.reading.prompts import LINES_MAX
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Of the layout of a journal's files; a journal of another version is not read."""
 
 Scalar: TypeAlias = str | int | float | None
@@ -29,14 +29,13 @@ class Plan:
     lines: int
     options: Mapping[str, Scalar]
     base_url: str
-    balance_before: str
     summary: Mapping[str, Scalar] | None = None
     exit_code: int | None = None
     version: int = VERSION
 
     def __post_init__(self) -> None:
         """Raise Damaged unless every field is what it must be: a plan may come from a file."""
-        texts = (self.run_id, self.sha256, self.base_url, self.balance_before)
+        texts = (self.run_id, self.sha256, self.base_url)
         right = (
             self.version == VERSION
             and all(isinstance(text, str) for text in texts)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from app.cli.running.kept.plan import Damaged
+from app.cli.running.reading.prompts import LINES_MAX
 
 MARK_BYTES: Final = 8
 """Of the digest of a request: enough to see that it is another one now."""
@@ -65,7 +66,8 @@ class Sendings:
     def __init__(self, path: Path, *, lines: int) -> None:
         """Read what an earlier process noted. Raises Damaged."""
         self._path = path
-        self._lines = lines
+        self.lines = lines
+        """How many requests the run has."""
         self._sent: dict[int, Sending] = {}
         self._accepted: set[int] = set()
         self.number_next = 0
@@ -95,7 +97,7 @@ class Sendings:
 
     def marks(self) -> "array[int]":
         """Return for each request of the run its mark, or 0 if it was not submitted."""
-        found = array("Q", bytes(MARK_BYTES * self._lines))
+        found = array("Q", bytes(MARK_BYTES * self.lines))
         for sending in self._sent.values():
             marks = bytes.fromhex(sending.marks)
             for place, index in enumerate(sending.indexes):
@@ -141,11 +143,13 @@ class Sendings:
                 self._note(record)
                 end = file.tell()
             file.truncate(end)
+        if any(_end(sending) > self.lines for sending in self._sent.values()):
+            raise ValueError(self.lines)
 
     def _note(self, record: Mapping[str, object]) -> None:
         """Take in a line of the file. Raises ValueError and its like when it cannot be one."""
         if "sending" in record:
-            self._take(_sending(record["sending"], lines=self._lines))
+            self._take(_sending(record["sending"]))
             return
         number = record["accepted"] if "accepted" in record else record["refused"]
         if not isinstance(number, int) or number in self._accepted:
@@ -180,7 +184,13 @@ def _record(line: bytes) -> dict[str, object] | None:
     return record if isinstance(record, dict) else None
 
 
-def _sending(fields: object, *, lines: int) -> Sending:
+def _end(sending: Sending) -> int:
+    """Return the index after its last request."""
+    first, count = sending.spans[-1]
+    return first + count
+
+
+def _sending(fields: object) -> Sending:
     """Make a chunk of its fields. Raises ValueError and its like when that cannot be."""
     if not isinstance(fields, dict):
         raise TypeError(fields)
@@ -193,9 +203,12 @@ def _sending(fields: object, *, lines: int) -> Sending:
         key=str(fields["key"]),
     )
     ends = [first + count for first, count in spans]
-    ascends = all(
-        end <= first for end, (first, _) in zip([0, *ends], [*spans, (lines, 0)], strict=True)
-    )
-    if not ascends or len(bytes.fromhex(made.marks)) != MARK_BYTES * made.count:
+    ascends = all(end <= first for end, (first, _) in zip([0, *ends], spans, strict=False))
+    if (
+        not spans
+        or ends[-1] > LINES_MAX
+        or not ascends
+        or len(bytes.fromhex(made.marks)) != MARK_BYTES * made.count
+    ):
         raise ValueError(made.number)
     return made

@@ -140,14 +140,14 @@ STREAM: Final = Route(
     group=_GROUP,
     title="Follow a job's answer",
     text="Replays what there is and follows the rest, in the events of the job's own surface. Each "
-    "has its number as `id`: after a broken connection, come back with `starting_after`.",
+    "has its place as `id`: after a broken connection, come back with `starting_after`.",
     parameters=(
         JOB_ID,
         Parameter(
             name="starting_after",
             where="query",
-            text="The number of the last event that was received.",
-            schema={"type": "integer", "minimum": 0, "maximum": 999_999_999, "default": 0},
+            text="The `id` of the last event that was received.",
+            schema={"type": "string", "pattern": "^[0-9]{1,9}(-[0-9a-f]{8})?$", "default": "0"},
         ),
     ),
     answers=(

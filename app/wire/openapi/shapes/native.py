@@ -71,6 +71,9 @@ class Job(Exact):
     """Provider calls so far."""
     usage: JobUsage | None
     cost: Dollars | None
+    partial: bool
+    """The answer was cut short, by leaving its stream or by cancelling it; what was made by then is
+    the response, and costs what it is estimated at."""
     response: JobResponse | None
     error: JobFailure | None
     urls: JobUrls

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from app.cli.running.records import Faulty
+from app.cli.running.reading.records import Faulty
 
 NAMES_SHOWN: Final = 10
 

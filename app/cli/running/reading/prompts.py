@@ -1,13 +1,14 @@
 """The prompts file of a run: every line is checked and becomes one job of `POST /v1/jobs`."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from app.cli.running.records import (
+from app.cli.running.reading.reasons import Reasons
+from app.cli.running.reading.records import (
     Faulty,
     LineFault,
     RawLines,
@@ -15,15 +16,13 @@ from app.cli.running.records import (
     csv_records,
     json_records,
 )
-from app.cli.running.template import Template, as_text
+from app.cli.running.reading.template import Template, as_text
 
 LINES_MAX: Final = 1_000_000
 """Requests one run may hold."""
 JOB_BYTES_MAX: Final = 8_000_000
 """The largest request that is sent, as JSON."""
 CUSTOM_ID_CHARS_MAX: Final = 64
-FAULTS_KEPT: Final = 100
-"""Faults that are told in words; of the others only the lines are."""
 ENDPOINT: Final = "/v1/chat/completions"
 """The endpoint whose request bodies a prompts file holds."""
 
@@ -67,15 +66,7 @@ class Checked:
     sha256: str
     size: int
     lines: int
-    faults: tuple[LineFault, ...]
-    """The first FAULTS_KEPT."""
-    further: Sequence[int]
-    """The lines of all the others."""
-
-    @property
-    def faults_total(self) -> int:
-        """How many faults there are."""
-        return len(self.faults) + len(self.further)
+    faults: Reasons
 
 
 def check(path: Path, form: Form) -> Checked:
@@ -83,22 +74,16 @@ def check(path: Path, form: Form) -> Checked:
 
     Raises OSError when it cannot be read.
     """
-    faults: list[LineFault] = []
-    further: list[int] = []
+    faults = Reasons()
     lines = 0
-    first_lines: dict[str, int] = {}
     with path.open("rb") as file:
         raw = RawLines(file)
-        for found in (_own(each, first_lines) for each in read(raw, form)):
+        for found in told_apart(read(raw, form)):
             if isinstance(found, Line):
                 lines += 1
-            elif len(faults) < FAULTS_KEPT:
-                faults.append(found)
             else:
-                further.append(found.number)
-        return Checked(
-            sha256=raw.sha256, size=raw.size, lines=lines, faults=tuple(faults), further=further
-        )
+                faults.add(found)
+        return Checked(sha256=raw.sha256, size=raw.size, lines=lines, faults=faults)
 
 
 def digest(path: Path) -> str:
@@ -122,6 +107,12 @@ def read(raw: RawLines, form: Form) -> Iterator[Line | LineFault]:
             yield LineFault(number=record.number, what=what)
             return
         yield record if isinstance(record, LineFault) else _line(record, form)
+
+
+def told_apart(lines: Iterable[Line | LineFault]) -> Iterator[Line | LineFault]:
+    """Pass lines on; in the place of one whose custom_id an earlier one has stands a fault."""
+    first_lines: dict[str, int] = {}
+    return (_own(each, first_lines) for each in lines)
 
 
 def _own(found: Line | LineFault, first_lines: dict[str, int]) -> Line | LineFault:

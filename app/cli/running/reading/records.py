@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import BinaryIO, Final, NoReturn
 
 LINE_BYTES_MAX: Final = 8_000_000
@@ -13,6 +14,7 @@ LINE_BYTES_MAX: Final = 8_000_000
 DEPTH_MAX: Final = 61
 """How deep a line may be nested: the gateway reads 64 levels, the call around it takes three."""
 
+_DELIMITERS: Final = (",", ";", "\t")
 _BOM: Final = b"\xef\xbb\xbf"
 
 
@@ -79,10 +81,16 @@ def json_records(lines: RawLines) -> Iterator[Record | LineFault]:
 
 
 def csv_records(lines: RawLines) -> Iterator[Record | LineFault]:
-    """Read CSV: the first row names the fields; fields in quotes may span lines."""
+    """Read CSV: the first row names the fields; fields in quotes may span lines.
+
+    What separates them, a comma, a semicolon or a tab, is seen in the first row.
+    """
     csv.field_size_limit(LINE_BYTES_MAX)
     unreadable: list[LineFault] = []
-    reader = csv.reader(_texts(lines, unreadable), strict=True)
+    texts = _texts(lines, unreadable)
+    begin = _begin(texts)
+    delimiter = _delimiter(begin[-1] if begin else "")
+    reader = csv.reader(chain(begin, texts), delimiter=delimiter, strict=True)
     header: list[str] | None = None
     while True:
         number = reader.line_num + 1
@@ -178,6 +186,21 @@ def _texts(lines: RawLines, unreadable: list[LineFault]) -> Iterator[str]:
         except Faulty as fault:
             unreadable.append(LineFault(number=number, what=str(fault)))
             yield "\n"
+
+
+def _begin(texts: Iterator[str]) -> list[str]:
+    """Return the lines up to the first that is not blank."""
+    begin: list[str] = []
+    for text in texts:
+        begin.append(text)
+        if text.strip():
+            break
+    return begin
+
+
+def _delimiter(header: str) -> str:
+    """Return what cuts the header into most names; a comma, unless another cuts it into more."""
+    return max(_DELIMITERS, key=lambda each: len(next(csv.reader([header], delimiter=each), [])))
 
 
 def _header(row: list[str]) -> list[str]:
