@@ -204,7 +204,7 @@ def _costs(found: Measured) -> list[str]:
         return []
     split = " ".join(f"{name} {value:.2f}" for name, value in found.spent.cpu_ms.items())
     rss = " ".join(f"{name} {number(value)}" for name, value in found.rss_mb.items())
-    costs = [f"CPU {total:.2f} ms/op ({split})", f"RSS MB {rss}"]
+    costs = [f"CPU {total:.2f} ms/op ({split})", *([f"RSS MB {rss}"] if rss else [])]
     other = found.spent.other_cores
     return costs if other is None else [*costs, f"other load {other:.2f} cores"]
 

@@ -52,9 +52,9 @@ ANSWER: Final = Answer(
 )
 """What every call brings back; it costs less than its hold, as answers do."""
 
-_UNSETTLED: Final = """
+_SETTLED: Final = """
 SELECT count(*) AS jobs FROM jobs JOIN holds ON holds.job_id = jobs.id
- WHERE jobs.state <> 'succeeded' OR holds.state <> 'captured' OR jobs.cost_nanos IS NULL
+ WHERE jobs.state = 'succeeded' AND holds.state = 'captured' AND jobs.cost_nanos > 0
 """
 
 
@@ -87,31 +87,43 @@ def _measure(run: Run, *, jobs: int, accounts: int, group: int) -> Measured:
         warm = max(1, int(len(groups) * WARM_SHARE))
         run.say(f"holding and settling them, {group} at a time")
         calm_collector()
-        _carry(stand, groups[:warm], until=run.ends_at)
+        warmed = _carry(stand, groups[:warm], until=run.ends_at)
         before, own = stand.reading(), time.process_time()
         done = _carry(stand, groups[warm:], until=run.ends_at - FINISH_S)
         own, after = time.process_time() - own, stand.reading()
-        wrong = stand.ask(_UNSETTLED).jobs
-        if wrong:
-            raise RowFailed(f"{wrong} jobs were held and not settled")
+        carried, settled = warmed.jobs + done.jobs, stand.ask(_SETTLED).jobs
+        if settled != carried:
+            raise RowFailed(f"{carried} jobs were held and settled, but {settled} rows say so")
         stand.finish()
-        cut = done.jobs < len(ids) - warm * group
-        return Measured(
-            figure=done.jobs / done.seconds,
-            operations=done.jobs,
-            seconds=done.seconds,
-            about="worker",
+        return replace(
+            _times(done, alone=group == 1),
             spent=_with_own(cost.spent(before, after, done.jobs), own, done),
-            rss_mb={},
             commit_ms=stand.commit_ms,
-            p50_ms=percentile(list(done.start_s), 50) * 1e3,
-            p99_ms=percentile(list(done.start_s), 99) * 1e3,
-            more={
-                "settle_p50_ms": percentile(list(done.settle_s), 50) * 1e3,
-                "settle_p99_ms": percentile(list(done.settle_s), 99) * 1e3,
-            },
-            note=f"cut short after {done.jobs} jobs" if cut else "",
+            note=f"cut short after {carried} of {wanted} jobs" if carried < wanted else "",
         )
+
+
+def _times(done: _Pass, *, alone: bool) -> Measured:
+    """Return the rate and, for jobs that go alone, how long one takes; else a group's median."""
+    starts, settles = list(done.start_s), list(done.settle_s)
+    kind = "" if alone else "group_"
+    more = {f"{kind}settle_p50_ms": percentile(settles, 50) * 1e3}
+    if alone:
+        more["settle_p99_ms"] = percentile(settles, 99) * 1e3
+    else:
+        more["group_start_p50_ms"] = percentile(starts, 50) * 1e3
+    return Measured(
+        figure=done.jobs / done.seconds,
+        operations=done.jobs,
+        seconds=done.seconds,
+        about="worker",
+        spent=cost.Spent(cpu_ms={}, other_cores=None),
+        rss_mb={},
+        commit_ms=0.0,
+        p50_ms=percentile(starts, 50) * 1e3 if alone else None,
+        p99_ms=percentile(starts, 99) * 1e3 if alone else None,
+        more=more,
+    )
 
 
 def _submit(stand: Stand, jobs: int, accounts: int) -> list[str]:
@@ -167,9 +179,7 @@ def _carry(stand: Stand, groups: Sequence[Sequence[str]], *, until: float) -> _P
         jobs += len(ids)
         if time.monotonic() > until and time.perf_counter() - began > MEASURED_S_MIN:
             break
-    return _Pass(
-        jobs=jobs, seconds=time.perf_counter() - began, start_s=start_s, settle_s=settle_s
-    )
+    return _Pass(jobs=jobs, seconds=time.perf_counter() - began, start_s=start_s, settle_s=settle_s)
 
 
 def _with_own(spent: cost.Spent, own_s: float, done: _Pass) -> cost.Spent:

@@ -15,51 +15,39 @@ STATES = {
 """How the oracle calls what has several names in the book."""
 
 
+BOOK = """
+    SELECT coalesce((SELECT json_object_agg(id, json_build_array(amount_nanos, used_nanos,
+                     held_nanos, tokens_used)) FROM lots), '{}') AS lots,
+           coalesce((SELECT json_object_agg(id, json_build_array(state, cost_nanos))
+                       FROM jobs), '{}') AS jobs,
+           coalesce((SELECT json_object_agg(cap_id, json_build_array(held_nanos, spent_nanos))
+                       FROM cap_windows), '{}') AS caps,
+           (SELECT coalesce(sum(amount_nanos), 0)::bigint FROM transfers
+             WHERE debit = 'platform:shortfall') AS shortfall
+"""
+"""All of the book that is compared, in one look: it is taken after every step."""
+
+
 def compare(gateway: Gateway, owners: Sequence[Customer], oracle: Oracle) -> None:
     """Assert that the book says what the oracle says, and is right by itself."""
-    _lots(gateway, oracle)
-    _jobs(gateway, oracle)
-    _caps(gateway, oracle)
+    (book,) = look(gateway, BOOK)
+    assert book.lots == {
+        name: [lot["amount"], lot["used"], lot["held"], lot["tokens_used"]]
+        for name, lot in oracle.lots.items()
+    }
+    assert all(
+        min(used, held, amount - used - held) >= 0 for amount, used, held, _ in book.lots.values()
+    )
+    assert set(book.jobs) == set(oracle.jobs)
+    for name, (state, cost) in book.jobs.items():
+        job = oracle.jobs[name]
+        assert state in STATES.get(job["state"], {job["state"]}), name
+        assert cost == job["cost"], name
+    for name, cap in oracle.caps.items():
+        assert book.caps.get(name, [0, 0]) == [cap["held"], cap["spent"]]
+    assert book.shortfall == oracle.shortfall
     for owner in owners:
         seen = read.balance(gateway, owner.account_id)
         told = (seen.available_nanos, seen.held_nanos, seen.spent_nanos)
         assert told == oracle.balance(owner.account_id)
-        assert min(told) >= 0
-    (row,) = look(
-        gateway,
-        "SELECT coalesce(sum(amount_nanos), 0)::bigint AS nanos FROM transfers"
-        " WHERE debit = 'platform:shortfall'",
-    )
-    assert row.nanos == oracle.shortfall
     assert read.examine(gateway) == []
-
-
-def _lots(gateway: Gateway, oracle: Oracle) -> None:
-    found = {
-        row.id: (row.amount_nanos, row.used_nanos, row.held_nanos, row.tokens_used)
-        for row in look(gateway, "SELECT * FROM lots")
-    }
-    assert found == {
-        name: (lot["amount"], lot["used"], lot["held"], lot["tokens_used"])
-        for name, lot in oracle.lots.items()
-    }
-    assert all(
-        used >= 0 and held >= 0 and used + held <= amount
-        for amount, used, held, _ in found.values()
-    )
-
-
-def _jobs(gateway: Gateway, oracle: Oracle) -> None:
-    for row in look(gateway, "SELECT id, state, cost_nanos FROM jobs"):
-        job = oracle.jobs[row.id]
-        assert row.state in STATES.get(job["state"], {job["state"]}), row.id
-        assert row.cost_nanos == job["cost"], row.id
-
-
-def _caps(gateway: Gateway, oracle: Oracle) -> None:
-    found = {
-        row.cap_id: (row.held_nanos, row.spent_nanos)
-        for row in look(gateway, "SELECT * FROM cap_windows")
-    }
-    for name, cap in oracle.caps.items():
-        assert found.get(name, (0, 0)) == (cap["held"], cap["spent"])

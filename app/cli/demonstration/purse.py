@@ -6,23 +6,22 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from app.domain.instrument import Instrument
-from app.domain.pricing import hold_amount
-
-FRAME_TOKENS: Final = 400
-"""More than the allowances for a request and its messages come to."""
+from app.domain.pricing import hold_amount, input_bound
 
 BYTES_PER_TOKEN: Final = 4
-ANSWER_TOKENS: Final = 60
-"""About what a prompt has in tokens, and what the simulator answers."""
+ANSWER_TOKENS: Final = 8
+"""About what a prompt has in tokens, and what the simulator answers at least. Longer answers end
+the money sooner, shorter ones never would."""
 
-COVERED_PERCENT: Final = 45
-"""Prompts that the first deposit pays for."""
+COVERED_PERCENT: Final = 50
+"""Prompts that are answered at most before the balance is too small for the dearest one."""
 
-ALONE_MAX: Final = 8
-"""Prompts that may have to go one after the other, because a hold of one is most of the balance."""
+TURNS_MAX: Final = 20
+"""How often about as many prompts as the balance can hold at once may follow one another, so that
+prompts without `max_tokens`, whose holds are large, do not take minutes."""
 
-STEP_NANOS: Final = 100_000
-"""Deposits are made in ten-thousandths of a dollar."""
+STEP_NANOS: Final = 10_000
+"""Deposits are made in hundred-thousandths of a dollar."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,17 +33,21 @@ class Purse:
 
 
 def purse(prompts: Sequence[str], instrument: Instrument) -> Purse:
-    """Return what about half of the prompts cost, and what the dearest of them may cost at most.
+    """Return what the first prompts cost, and what the dearest of them may cost at most.
 
     Prompts are lines of a file; one that cannot be read costs nothing.
     """
     bodies = [body for line in prompts if (body := _body(line)) is not None]
-    dearest = max((_hold(body, instrument) for body in bodies), default=0)
-    about = sum(_about(body, instrument) for body in bodies)
-    count = max(1, len(bodies))
-    alone = min(ALONE_MAX, count // 3) * (about // count)
-    wanted = max(about * COVERED_PERCENT // 100, dearest + alone)
-    return Purse(deposit_nanos=_stepped(wanted), threshold_nanos=_stepped(dearest))
+    if not bodies:
+        return Purse(deposit_nanos=STEP_NANOS, threshold_nanos=STEP_NANOS)
+    holds = [_hold(body, instrument) for body in bodies]
+    dearest = max(holds)
+    at_once = dearest * len(holds) // sum(holds)
+    covered = min(len(bodies) * COVERED_PERCENT // 100, TURNS_MAX * at_once)
+    each = sum(_about(body, instrument) for body in bodies) // len(bodies)
+    return Purse(
+        deposit_nanos=_stepped(dearest + covered * each), threshold_nanos=_stepped(dearest)
+    )
 
 
 def _body(line: str) -> dict[str, Any] | None:
@@ -58,16 +61,19 @@ def _body(line: str) -> dict[str, Any] | None:
 
 
 def _hold(body: dict[str, Any], instrument: Instrument) -> int:
-    return hold_amount(_bytes(body) + FRAME_TOKENS, _output(body, instrument), instrument.price)
+    sent = input_bound(_messages(body), (), context_tokens=instrument.context_tokens)
+    return hold_amount(sent, _output(body, instrument), instrument.price)
 
 
 def _about(body: dict[str, Any], instrument: Instrument) -> int:
     answer = min(_output(body, instrument), ANSWER_TOKENS)
-    return hold_amount(_bytes(body) // BYTES_PER_TOKEN, answer, instrument.price)
+    sent = len(json.dumps(_messages(body), ensure_ascii=False).encode("utf-8", "replace"))
+    return hold_amount(sent // BYTES_PER_TOKEN, answer, instrument.price)
 
 
-def _bytes(body: dict[str, Any]) -> int:
-    return len(json.dumps(body.get("messages"), ensure_ascii=False).encode("utf-8", "replace"))
+def _messages(body: dict[str, Any]) -> list[Any]:
+    found = body.get("messages")
+    return found if isinstance(found, list) else []
 
 
 def _output(body: dict[str, Any], instrument: Instrument) -> int:
@@ -77,4 +83,4 @@ def _output(body: dict[str, Any], instrument: Instrument) -> int:
 
 
 def _stepped(nanos: int) -> int:
-    return -(-nanos // STEP_NANOS) * STEP_NANOS
+    return max(1, -(-nanos // STEP_NANOS)) * STEP_NANOS

@@ -3,7 +3,7 @@
 import json
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +12,7 @@ import requests
 from rich.console import Console
 from rich.table import Table
 
-from app.cli.demonstration.stage import DEPOSIT, Actor, Stage
+from app.cli.demonstration.stage import Actor, Stage
 from app.domain.money import format_dollars, parse_dollars
 
 LOOK_S: Final = 0.1
@@ -21,14 +21,16 @@ VICTIM: Final = "worker-1"
 
 
 @contextmanager
-def killer(stage: Stage, *, after: int, console: Console) -> Iterator[None]:
-    """Kill a worker by force once the provider has given `after` answers."""
+def killer(
+    stage: Stage, *, after: int, unless: Callable[[], bool], console: Console
+) -> Iterator[None]:
+    """Kill a worker by force once the provider has given `after` answers, but not `unless`."""
     over = threading.Event()
 
     def wait_and_kill() -> None:
         while not over.wait(LOOK_S):
             try:
-                if stage.answered() < after:
+                if stage.answered() < after or unless():
                     continue
             except requests.RequestException:
                 continue
@@ -73,11 +75,13 @@ def ledger(
     console.print(f"\n[bold]{len(results)} jobs:[/] {told}; {again or 'none was retried'}")
     spent = sum(parse_dollars(result["cost"] or "0") for result in results)
     table = Table(box=None, pad_edge=True, header_style="dim")
-    for name in ("account", "instrument", "before", "after"):
+    for name in ("account", "instrument", "deposited", "bought", "after"):
         table.add_column(name, justify="left" if name in ("account", "instrument") else "right")
     for actor in actors:
-        after = format_dollars(stage.balance(actor))
-        table.add_row(actor.name, actor.model, f"${DEPOSIT}", f"${after}")
+        bought = " + ".join(f"${format_dollars(nanos)}" for nanos in stage.replenishments(actor))
+        deposited = f"${format_dollars(actor.deposit_nanos)}"
+        after = f"${format_dollars(stage.balance(actor))}"
+        table.add_row(actor.name, actor.model, deposited, bought or "-", after)
     console.print(table)
     console.print(f"  the answers' own costs sum to ${format_dollars(spent)}")
 

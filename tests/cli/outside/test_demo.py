@@ -1,6 +1,7 @@
 """`busbar demo` from outside: a play of its own, whatever surrounds it, and nothing left of it."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -11,7 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from app import catalog
+from app.cli.demo import PROMPTS
+from app.cli.demonstration.purse import purse
 from app.cli.demonstration.scratch import PREFIX, scratch
+from app.domain.money import parse_dollars
 from app.embedded.programs.homes import HOMES, ORIGIN
 from tests.cli.test_up import READY_S, eventually, plain
 
@@ -95,6 +100,42 @@ def test_a_demo_touches_nothing_of_the_operator(tmp_path: Path) -> None:
         assert "the book is clean" in demo.said()
         assert demo.left() == []
         assert not (tmp_path / ".busbar").exists()
+
+
+def test_a_balance_runs_dry_midway_and_no_line_fails(tmp_path: Path) -> None:
+    """One account waits, its purchase is declined once, and the next one is the book's only one."""
+    with playing(tmp_path) as demo:
+        assert demo.process.wait(DEMO_S) == 0, demo.said()
+        said = demo.said()
+        told = ("grace has run dry: ", "says no (charge_declined)", "$1.00 bought", "24 succeeded")
+        assert [each for each in told if each not in said] == [], said
+        dry, declined, bought, answered = (said.index(each) for each in told)
+        assert dry < declined < bought < answered
+        waiting = re.search(r"grace has run dry: (\d+) prompts wait, none fails", said)
+        assert waiting is not None
+        assert int(waiting[1]) > 0
+        (_, _, *money) = row_of("grace", said)
+        deposited, replenished, left = money
+        assert replenished == "$1.00"
+        assert parse_dollars(left.strip("$")) < parse_dollars(deposited.strip("$")) + parse_dollars(
+            "1.00"
+        )
+        assert row_of("ada", said)[3] == "-"
+
+
+def row_of(account: str, said: str) -> list[str]:
+    """Return the cells of an account's line in the demo's ledger."""
+    ledger = said.partition(" deposited ")[2].splitlines()
+    return next(line.split() for line in ledger if line.strip().startswith(f"{account} "))
+
+
+def test_a_first_deposit_covers_a_part_of_the_prompts() -> None:
+    """It pays for the dearest hold at once, and is far from what all prompts may cost."""
+    instrument = catalog.load(catalog.EXAMPLE).instruments["text-prime"]
+    prompts = PROMPTS.read_text("utf-8").splitlines()
+    few = purse(prompts, instrument)
+    assert 0 < few.threshold_nanos < few.deposit_nanos < parse_dollars("0.02")
+    assert purse(["not JSON"], instrument).deposit_nanos > 0
 
 
 def test_an_interrupted_demo_leaves_nothing(tmp_path: Path) -> None:
