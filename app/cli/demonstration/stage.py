@@ -10,6 +10,7 @@ from typing import Final
 
 import requests
 
+from app.cli.demonstration.curtain import Curtain
 from app.cli.standing.ready import Ready
 from app.domain.instrument import Instrument
 from app.domain.job import JobState
