@@ -14,7 +14,7 @@ from app.gateway import Gateway
 from app.services.keeping import lease
 from app.services.keeping.closing import Closer
 from app.services.keeping.dispatch import dispatch
-from app.services.keeping.lead import Leadership
+from app.services.keeping.lead import BEATS_PER_LEASE, Leadership
 from app.services.keeping.reconcile import Reconciler
 from app.services.keeping.sweep import sweep
 from app.services.replenish.buyer import open_buyer
@@ -22,7 +22,6 @@ from workers.engine import Engine
 from workers.intake import Intake
 from workers.slots import Slots
 
-BEATS_PER_LEASE: Final = 3
 LOOK_S: Final = 1.0
 SWEEP_S: Final = 1.0
 TOUCH_S: Final = 1.0

@@ -21,10 +21,13 @@ class Aside:
         self._lock = threading.Lock()
         self._threads = 0
 
-    def do(self, work: Callable[[], Any], tell: Callable[[Future[Any]], None]) -> None:
+    def do(
+        self, work: Callable[[], Any], tell: Callable[[Future[Any]], None] | None = None
+    ) -> None:
         """Begin `work` as soon as a thread is free; `tell` gets what became of it."""
         done: Future[Any] = Future()
-        done.add_done_callback(tell)
+        if tell is not None:
+            done.add_done_callback(tell)
         self._wanted.put((work, done))
         if self._idle.acquire(blocking=False):
             return

@@ -103,7 +103,8 @@ class StreamReader:
                 self._thread.start()
         self._some.set()
         if not told:
-            self._interrupt()
+            # Whoever follows is about to submit the job: a round trip less before that.
+            self.aside.do(self._interrupt)
         return follower
 
     def forget(self, follower: Follower) -> None:

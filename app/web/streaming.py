@@ -60,8 +60,11 @@ class Stream:
         """
         try:
             first = next(self._frames, None)
-        except BaseException:
+        except EndedOtherwise:
             self._following.close()
+            raise
+        except BaseException:
+            self.close()
             raise
         resp.content_type = sse.CONTENT_TYPE
         resp.set_headers(HEADERS)
@@ -81,7 +84,7 @@ class Stream:
         # A generator's own `finally` would not run when its client leaves before the first frame.
         self._following.close()
         if not self._was_told_all:
-            self._leave()
+            leave(self._desk.gateway, self._account_id, self._following.job_id)
 
     def _told(self, first: Numbered | None) -> Iterator[bytes]:
         try:
@@ -119,13 +122,6 @@ class Stream:
             request_id=self._request_id,
         )
         return sse.frame(body, self._dialect)
-
-    def _leave(self) -> None:
-        try:
-            leave(self._desk.gateway, self._account_id, self._following.job_id)
-        except Exception:
-            # Its worker carries the call to its end, as if nobody had left.
-            log.exception("web.leave_untold id=%s", self._request_id)
 
 
 class JobStream:

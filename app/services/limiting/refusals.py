@@ -13,6 +13,9 @@ from app.services.submit import Submission
 KEPT_S: Final = 90
 """The longest Retry-After is 60 s; SDKs obey it."""
 
+NOTES_MAX: Final = 1_000
+"""Refusals of equal calls that are remembered: a client that asks on and on fills no memory."""
+
 
 def note(gateway: Gateway, submission: Submission) -> None:
     """Remember that a call was refused before it had a job."""
@@ -21,6 +24,7 @@ def note(gateway: Gateway, submission: Submission) -> None:
     def push() -> None:
         with broker.client.pipeline() as pipe:
             pipe.rpush(key, b"")
+            pipe.ltrim(key, -NOTES_MAX, -1)
             pipe.expire(key, KEPT_S)
             pipe.execute()
 

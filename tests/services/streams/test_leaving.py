@@ -1,5 +1,7 @@
 """Clients that leave a job, and clients that come to it: what the row makes of them."""
 
+from collections.abc import Callable
+
 from app.domain.job import JobState
 from app.gateway import Gateway
 from app.services.keeping import lease
@@ -48,6 +50,16 @@ def test_a_stream_everybody_left_is_cancelled_after_the_grace(
     assert (job.state, job.partial, job.cost_nanos) == (JobState.CANCELLED, False, None)
     assert job.error is not None
     assert job.error.code == "job_cancelled"
+
+
+def test_leaving_while_the_database_is_away_is_quiet(
+    gateway: Gateway, open_another: Callable[..., Gateway], customer: Customer
+) -> None:
+    """Whoever goes is told what it was told before; the job is carried as if it had stayed."""
+    job_id = make_job(gateway, customer, stream=True)
+    nowhere = open_another(database_url="postgresql+psycopg://nobody@/none?host=/nowhere")
+    leave(nowhere, customer.account_id, job_id)
+    assert job_row(gateway, job_id).listeners == 1
 
 
 def test_who_comes_back_in_time_finds_the_job(gateway: Gateway, customer: Customer) -> None:

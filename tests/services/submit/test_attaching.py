@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
+
 from app.domain.attempt import Interrupted
 from app.gateway import Gateway
 from app.services.limiting import refusals
@@ -112,6 +114,17 @@ def test_a_refusal_is_forgotten(gateway: Gateway, customer: Customer) -> None:
     refusals.note(gateway, retry(gateway, customer))
     (key,) = gateway.broker.client.keys(gateway.broker.prefix + "refused:*")
     assert 0 < gateway.broker.client.ttl(key) <= refusals.KEPT_S
+
+
+def test_refusals_without_end_are_not_all_remembered(
+    gateway: Gateway, customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that asks on and on, whatever it is told, takes no more room than a few do."""
+    monkeypatch.setattr(refusals, "NOTES_MAX", 2)
+    call = retry(gateway, customer)
+    for _ in range(5):
+        refusals.note(gateway, call)
+    assert [refusals.take(gateway, call) for _ in range(3)] == [True, True, False]
 
 
 def test_nothing_was_refused_while_redis_is_away(

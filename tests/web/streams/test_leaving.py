@@ -1,9 +1,12 @@
 """Clients that leave a stream at odd moments."""
 
+from dataclasses import replace
+
 import falcon
 import pytest
 
 from app.domain.dialect import Dialect
+from app.domain.job import Job
 from app.gateway import Gateway
 from app.services.streaming import follow
 from app.web.desk import Desk, open_desk
@@ -58,6 +61,18 @@ def test_leaving_after_a_heartbeat(
     stream = begin(desk, owner, job_id)
     assert next(stream).startswith(b":")
     stream.close()
+    assert is_left(gateway, job_id)
+
+
+def test_one_that_is_turned_away_does_not_stay(gateway: Gateway, owner: Customer) -> None:
+    """A client whose stream could not even begin is counted out, so that the job can be left."""
+
+    def broken(_account_id: str, _job_id: str) -> Job:
+        raise RuntimeError("no row")
+
+    desk, job_id = open_desk(gateway), make_job(gateway, owner, stream=True)
+    with pytest.raises(RuntimeError, match="no row"):
+        begin(replace(desk, read=broken), owner, job_id)
     assert is_left(gateway, job_id)
 
 
