@@ -35,6 +35,11 @@ class Hold:
         return sum(part.nanos for part in self.parts)
 
     @property
+    def lot_ids(self) -> tuple[str, ...]:
+        """The lots it draws from."""
+        return tuple(part.lot_id for part in self.parts)
+
+    @property
     def has_tokens(self) -> bool:
         """True when lots of tokens are a part of it."""
         return any(part.tokens is not None for part in self.parts)

@@ -24,6 +24,7 @@ class Lot:
     amount_nanos: int
     used_nanos: int
     held_nanos: int
+    created_at: datetime
     expires_at: datetime | None
     instrument: str | None
     tokens: int | None = None
@@ -94,9 +95,9 @@ def spent(lot: Lot, tokens: int) -> int:
     return after - lot.amount_nanos * lot.tokens_used // lot.tokens
 
 
-def drawing_order(lot: Lot) -> tuple[datetime, str]:
+def drawing_order(lot: Lot) -> tuple[datetime, datetime, str]:
     """Sort key: nearest expiry first, lots that never expire last, then the oldest."""
-    return (lot.expires_at or NEVER, lot.id)
+    return (lot.expires_at or NEVER, lot.created_at, lot.id)
 
 
 def _held_nanos(lot: Lot, tokens: int) -> int:

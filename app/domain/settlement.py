@@ -27,7 +27,9 @@ class Settlement:
     `counted` is False for a call that was given back unused; `retry_ms` is when a job that is not
     final runs again. `partial`: what is paid for is a part of an answer. `attempt_cost_nanos` is
     what the provider is thought to charge, whoever pays. Where `due` is given, captures and cost
-    are still to be worked out; `caps` are those in whose windows its hold is reserved.
+    are still to be worked out; `caps` are those in whose windows its hold is reserved. `keeps` are
+    the lots of the open hold of a job that goes on: it may be found to be unwanted, and gives them
+    back.
     """
 
     job_id: str
@@ -54,6 +56,12 @@ class Settlement:
     first_token_ms: int | None = None
     due: Due | None = None
     caps: tuple[str, ...] = ()
+    keeps: tuple[str, ...] = ()
+
+    @property
+    def lot_ids(self) -> set[str]:
+        """The lots that writing it changes, or may."""
+        return {*self.keeps, *(each.lot_id for each in self.captures if each.lot_id is not None)}
 
     @property
     def captured_nanos(self) -> int:

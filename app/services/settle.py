@@ -28,7 +28,6 @@ from app.store import money, settlements
 from app.store.engine import again, statement, transaction
 from app.store.keeping import unwanted
 from app.store.settling import locking
-from app.store.starting import windows
 
 MESSAGE_CHARACTERS_MAX: Final = 1_000
 
@@ -110,10 +109,9 @@ def _write(gateway: Gateway, group: Sequence[Settlement]) -> tuple[set[str], lis
             group = book(locking.lock(conn, group), gateway, group)
         settled = settlements.settle(conn, group)
         capped = [s.job_id for s in group if s.caps and s.job_id in settled]
-        windows.move(conn, capped)
         grace_s = gateway.settings.leave_grace_s
         cancelled = unwanted.end(conn, sorted(settled), grace_s=grace_s) if goes_on else []
-        money.release(conn, cancelled)
+        money.release(conn, cancelled, closed=capped)
     return settled, cancelled
 
 
@@ -165,6 +163,7 @@ def _interrupt(job: Started, outcome: Interrupted) -> Settlement:
         state=JobState.QUEUED,
         attempt_state=AttemptState.INTERRUPTED,
         counted=False,
+        keeps=job.hold.lot_ids,
     )
 
 
@@ -209,6 +208,7 @@ def _again(gateway: Gateway, job: Started, failure: Failure, failures: int) -> S
         attempt_state=AttemptState.FAILED,
         failure=failure.symbol,
         attempt_status_code=failure.status_code,
+        keeps=job.hold.lot_ids,
         retry_ms=0
         if elsewhere
         else round(1_000 * delay_s(failures, jitter, failure.retry_after_s)),

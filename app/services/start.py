@@ -2,40 +2,25 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from app.domain import routing
-from app.domain.errors import BusbarError, DeadlinePassed, InsufficientBalance, NotFound
+from app.domain.errors import DeadlinePassed, NotFound
 from app.domain.hold import Hold
 from app.domain.instrument import Route
-from app.domain.job import JobState, Lane, OnEmpty, Reason
-from app.domain.money import format_dollars
+from app.domain.job import FINAL, JobState, Lane, Reason
+from app.domain.settlement import Settlement
 from app.gateway import Gateway
 from app.services.replenish.outlook import Outlooks
-from app.services.starting.purse import Full, Purse, Short
-from app.store import money
+from app.services.starting.purse import Purse
+from app.services.starting.refusing import end, given_up, put_back, refuse
+from app.store import settlements
 from app.store.engine import again, transaction
 from app.store.starting import claims, funds, histories, starts, windows
 from app.store.starting.claims import Claimed, Left
 from app.store.starting.histories import History
 from app.store.starting.starts import NewAttempt, Refusal
-
-BALANCE_LOOK_S: Final = 3_600.0
-"""How often a job that waits for its balance looks by itself. The keeper wakes it long before, as
-soon as its account can pay; this is for a price that fell."""
-
-CAP_FIRST_S: Final = 2.0
-CAP_HELD_MAX_S: Final = 300.0
-CAP_LOOK_S: Final = 3_600.0
-"""How long a job waits whose cap is reached: doubled each time while jobs under way hold a part of
-it, which may come back; else until the cap resets, but no longer than it may take until one notices
-that it was raised."""
-
-UNKNOWN_FIRST_S: Final = 2.0
-UNKNOWN_MAX_S: Final = 300.0
-"""How long a job waits whose instrument this worker does not know: doubled each time, with jitter.
-While a catalog is rolled out another worker may know it; when it is gone for good, few look."""
 
 log = logging.getLogger("busbar.start")
 
@@ -76,16 +61,36 @@ class Starts:
 _NO_HISTORY: Final = History(hold=None, failed_routes=())
 
 
+@dataclass(frozen=True, slots=True)
+class _Sorted:
+    """A group's jobs by what becomes of them. `given_up` cannot start, and have a hold already."""
+
+    started: list[Started] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
+    given_up: list[Settlement] = field(default_factory=list)
+
+    @property
+    def ended(self) -> tuple[str, ...]:
+        return tuple(each.job_id for each in self.refused if each.state in FINAL)
+
+
 def start(gateway: Gateway, job_ids: Sequence[str], worker_id: str) -> Starts:
     """Start those of `job_ids` that are due and free. Each hold is drawn before its call begins."""
-    came, outlooks = again(lambda: _start(gateway, job_ids, worker_id))
+    came, left, outlooks = again(lambda: _start(gateway, job_ids, worker_id))
     outlooks.ask()
+    ended = set(came.ended)
+    if came.given_up:
+        # By themselves: their lots would be locked after those of the new holds, out of order.
+        # Until then they are leased like any other, and come back if this process dies.
+        ended |= again(lambda: _give_up(gateway, came.given_up))
     for lane in Lane:
-        gateway.broker.nudge(lane, [job.id for job in came.left if job.lane is lane])
-    return came
+        gateway.broker.nudge(lane, [job.id for job in left if job.lane is lane])
+    return Starts(started=tuple(came.started), ended=tuple(sorted(ended)), left=tuple(left))
 
 
-def _start(gateway: Gateway, job_ids: Sequence[str], worker_id: str) -> tuple[Starts, Outlooks]:
+def _start(
+    gateway: Gateway, job_ids: Sequence[str], worker_id: str
+) -> tuple[_Sorted, list[Left], Outlooks]:
     free = _free_instruments(gateway) if len(job_ids) > 1 else ()
     with transaction(gateway.engine) as conn:
         claimed, left = claims.claim(conn, job_ids, worker_id, gateway.settings.lease_s, free=free)
@@ -94,16 +99,21 @@ def _start(gateway: Gateway, job_ids: Sequence[str], worker_id: str) -> tuple[St
         broke = [job for job in claimed if past.get(job.id, _NO_HISTORY).hold is None]
         locked = funds.lock(conn, broke)
         outlooks = Outlooks(gateway, conn)
-        started, refusals = _sort(gateway, claimed, past, Purse(locked), outlooks)
-        new_holds = [job.hold for job in started if past.get(job.id, _NO_HISTORY).hold is None]
-        starts.write(conn, new_holds, [_attempt(job) for job in started])
-        windows.reserve(conn, new_holds, locked.windows)
-        if refusals:
-            starts.refuse(conn, refusals)
-            money.release(conn, [r.job_id for r in refusals if r.state is not JobState.WAITING])
-    _tell_unknown(gateway, claimed, refusals)
-    ended = tuple(r.job_id for r in refusals if r.state is not JobState.WAITING)
-    return Starts(started=tuple(started), ended=ended, left=tuple(left)), outlooks
+        came = _sort(gateway, claimed, past, Purse(locked), outlooks)
+        new = [job.hold for job in came.started if past.get(job.id, _NO_HISTORY).hold is None]
+        starts.write(conn, new, [_attempt(job) for job in came.started])
+        windows.reserve(conn, new, locked.windows)
+        if came.refused:
+            starts.refuse(conn, came.refused)
+    _tell_unknown(gateway, claimed, came.refused)
+    return came, left, outlooks
+
+
+def _give_up(gateway: Gateway, hopeless: Sequence[Settlement]) -> set[str]:
+    with transaction(gateway.engine) as conn:
+        ended = settlements.settle(conn, hopeless)
+        windows.move(conn, sorted(ended))
+    return ended
 
 
 def _tell_unknown(
@@ -130,16 +140,18 @@ def _sort(
     histories: Mapping[str, History],
     purse: Purse,
     outlooks: Outlooks,
-) -> tuple[list[Started], list[Refusal]]:
-    started, refusals = [], []
+) -> _Sorted:
+    came = _Sorted()
     for job in claimed:
         history = histories.get(job.id, _NO_HISTORY)
         outcome = _try(gateway, job, history, purse, outlooks)
-        if isinstance(outcome, Refusal):
-            refusals.append(outcome)
+        if isinstance(outcome, Started):
+            came.started.append(outcome)
+        elif history.hold is not None and outcome.state in FINAL:
+            came.given_up.append(given_up(job, history.hold, outcome))
         else:
-            started.append(outcome)
-    return started, refusals
+            came.refused.append(outcome)
+    return came
 
 
 def _try(
@@ -147,17 +159,17 @@ def _try(
 ) -> Started | Refusal:
     instrument = gateway.catalog.instrument(job.instrument)
     if job.left_s <= 0:
-        return _end(job, JobState.EXPIRED, DeadlinePassed(), 504)
+        return end(job, JobState.EXPIRED, DeadlinePassed(), 504)
     if instrument is None:
-        return _put_back(gateway, job)
+        return put_back(gateway, job)
     if job.is_read and job.request is None:
         gone = NotFound("The request's body is gone; send the request again.")
-        return _end(job, JobState.FAILED, gone, 404)
+        return end(job, JobState.FAILED, gone, 404)
     hold = history.hold
     if hold is None:
         drawn = purse.hold(job, instrument)
         if not isinstance(drawn, Hold):
-            return _refuse(gateway, job, drawn, outlooks)
+            return refuse(gateway, job, drawn, outlooks)
         hold = drawn
     assert job.request is not None  # what has a hold, or may have one, was read
     routes = gateway.catalog.routes[instrument.name]
@@ -178,97 +190,6 @@ def _try(
         stream=job.stream,
         betas=job.betas,
     )
-
-
-def _refuse(
-    gateway: Gateway, job: Claimed, why: Short | Full | BusbarError, outlooks: Outlooks
-) -> Refusal:
-    if isinstance(why, BusbarError):
-        return _end(job, JobState.FAILED, why, 402)
-    if isinstance(why, Full):
-        return _capped(gateway, job, why)
-    if job.on_empty is OnEmpty.FAIL:
-        told = outlooks.tell(
-            job.account_id,
-            job.instrument,
-            needed_nanos=why.needed_nanos,
-            available_nanos=why.available_nanos,
-        )
-        end = _end(job, JobState.FAILED, told.error, told.status_code)
-        return replace(end, retry_s=told.retry_after_s)
-    return _wait(gateway, job, why, outlooks)
-
-
-def _wait(gateway: Gateway, job: Claimed, why: Short, outlooks: Outlooks) -> Refusal:
-    """Let a job wait for its balance: a single one as long as it has patience left."""
-    look_s = BALANCE_LOOK_S * (1 + _jitter(gateway))
-    if job.lane is Lane.INTERACTIVE:
-        left_s = gateway.settings.balance_wait_s - job.short_s
-        if left_s <= 0:
-            lack = InsufficientBalance(_lack(why.needed_nanos, why.available_nanos))
-            return _end(job, JobState.FAILED, lack, 402)
-        look_s = min(look_s, left_s)
-    outlooks.wait(job.account_id)
-    return Refusal(
-        job_id=job.id,
-        state=JobState.WAITING,
-        reason=Reason.BALANCE,
-        retry_s=look_s,
-        needed_nanos=why.needed_nanos,
-    )
-
-
-def _capped(gateway: Gateway, job: Claimed, why: Full) -> Refusal:
-    if job.on_empty is OnEmpty.FAIL:
-        return _end(job, JobState.FAILED, why.error, 402)
-    left_s = (why.window.resets_at - gateway.now()).total_seconds()
-    delay_s = min(max(left_s, CAP_FIRST_S), CAP_LOOK_S)
-    if why.window.held_nanos:
-        delay_s = min(delay_s, _doubled(CAP_FIRST_S, CAP_HELD_MAX_S, job.attempt))
-    return Refusal(
-        job_id=job.id,
-        state=JobState.WAITING,
-        reason=Reason.CAPACITY,
-        retry_s=delay_s * (1 + _jitter(gateway)),
-    )
-
-
-def _lack(needed_nanos: int, available_nanos: int) -> str:
-    needed, available = format_dollars(needed_nanos), format_dollars(available_nanos)
-    return (
-        f"This job may cost up to ${needed}, and the balance has ${available} available for it;"
-        " deposit funds, then send it again."
-    )
-
-
-def _put_back(gateway: Gateway, job: Claimed) -> Refusal:
-    """Leave a job to workers that know its instrument; its deadline ends it if there are none."""
-    delay_s = _doubled(UNKNOWN_FIRST_S, UNKNOWN_MAX_S, job.attempt)
-    return Refusal(
-        job_id=job.id,
-        state=JobState.WAITING,
-        reason=Reason.CAPACITY,
-        retry_s=delay_s * (1 + _jitter(gateway)),
-    )
-
-
-def _end(job: Claimed, state: JobState, error: BusbarError, status: int) -> Refusal:
-    return Refusal(
-        job_id=job.id,
-        state=state,
-        reason=None,
-        status_code=status,
-        error_code=error.code,
-        error_message=error.message,
-    )
-
-
-def _doubled(first_s: float, max_s: float, attempt: int) -> float:
-    return min(max_s, first_s * float(1 << min(attempt - 1, 16)))
-
-
-def _jitter(gateway: Gateway) -> float:
-    return gateway.entropy(1)[0] / 256
 
 
 def _attempt(job: Started) -> NewAttempt:

@@ -1,5 +1,5 @@
 -- The book's checks: each row returned is one thing that is wrong. No rows: the book is right.
--- Run by `busbar doctor`, by the tests and by the nightly reconciler.
+-- Run by `busbar doctor`, by the tests and by the reconciler of the leading keeper.
 
 SELECT 'lots never go below zero' AS check_name, id AS subject,
        format('amount %s, used %s, held %s', amount_nanos, used_nanos, held_nanos) AS detail
@@ -156,6 +156,39 @@ SELECT 'only answers cost money', j.id,
  WHERE j.state <> 'succeeded' AND NOT j.partial
    AND h.captured_nanos + h.overrun_nanos + coalesce(t.amount_nanos, 0)
        + coalesce(j.cost_nanos, 0) > 0
+
+UNION ALL
+-- Lots of tokens have a price of their own; without a usage to believe, the hold is what is paid.
+SELECT 'what an answer used is paid for by somebody', j.id,
+       format('%s in and %s out, cost %s, shortfall %s', j.input_tokens, j.output_tokens,
+              j.cost_nanos, coalesce(t.amount_nanos, 0))
+  FROM jobs j
+  JOIN holds h ON h.job_id = j.id
+  JOIN attempts a ON a.job_id = j.id AND a.number = j.attempt
+  LEFT JOIN transfers t ON t.job_id = j.id AND t.kind = 'shortfall'
+ WHERE j.state = 'succeeded' AND a.flag IS NULL AND j.input_tokens IS NOT NULL
+   AND NOT EXISTS (SELECT FROM hold_lots p WHERE p.job_id = j.id AND p.tokens IS NOT NULL)
+   AND j.cost_nanos + coalesce(t.amount_nanos, 0)
+       <> div(j.input_tokens::numeric * h.input_price_nanos
+              + j.output_tokens::numeric * h.output_price_nanos + 999999, 1000000)
+
+UNION ALL
+SELECT 'refunds of a job are no more than it cost', j.id,
+       format('cost %s, refunds %s', coalesce(j.cost_nanos, 0), sum(l.amount_nanos))
+  FROM lots l JOIN jobs j ON j.id = split_part(l.reference, ' ', 3)
+ WHERE l.source = 'refund'
+ GROUP BY j.id, j.cost_nanos
+HAVING sum(l.amount_nanos) > coalesce(j.cost_nanos, 0)
+
+UNION ALL
+SELECT 'a replenishment is a purchase that was done once', l.id,
+       format('%s of %s for %s, purchases %s of %s for %s', l.source, l.amount_nanos, l.account_id,
+              count(r.id), min(r.amount_nanos), min(r.account_id))
+  FROM lots l LEFT JOIN replenishments r ON r.lot_id = l.id
+ WHERE l.source = 'replenishment' OR r.id IS NOT NULL
+ GROUP BY l.id
+HAVING l.source <> 'replenishment' OR count(r.id) <> 1 OR min(r.amount_nanos) <> l.amount_nanos
+    OR min(r.account_id) <> l.account_id
 
 UNION ALL
 SELECT 'a window holds and has spent what its holds did', w.cap_id,

@@ -156,12 +156,15 @@ def sums_of(conn: Connection, account_id: str) -> Sums:
     return Sums(spent_nanos=row.spent, expired_nanos=row.expired)
 
 
-def release(conn: Connection, job_ids: Sequence[str]) -> None:
-    """Give back the open holds of jobs that ended without an answer."""
+def release(conn: Connection, job_ids: Sequence[str], *, closed: Sequence[str] = ()) -> None:
+    """Give back the open holds of jobs that ended without an answer.
+
+    What these jobs held under their caps, and those whose hold was `closed` already, moves along.
+    """
     if job_ids:
         _LOCK(conn, ids=list(job_ids))
         _RELEASE(conn, ids=list(job_ids))
-        windows.move(conn, job_ids)
+    windows.move(conn, [*closed, *job_ids])
 
 
 def _release() -> tuple[Prepared, Prepared]:

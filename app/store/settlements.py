@@ -46,7 +46,7 @@ def is_one_statement(settlements: Sequence[Settlement]) -> bool:
     """True when the settlements touch one lot at most, so that nothing must be locked first."""
     if any(s.due or s.caps for s in settlements):
         return False
-    return len({capture.lot_id for s in settlements for capture in s.captures}) <= 1
+    return len(set[str]().union(*(s.lot_ids for s in settlements))) <= 1
 
 
 def settle(conn: Connection, settlements: Sequence[Settlement]) -> set[str]:
@@ -56,8 +56,7 @@ def settle(conn: Connection, settlements: Sequence[Settlement]) -> set[str]:
     """
     if not is_one_statement(settlements):
         # One lot cannot deadlock; several are locked in the order of their ids.
-        lot_ids = {capture.lot_id for s in settlements for capture in s.captures}
-        _LOCK(conn, lot_ids=sorted(filter(None, lot_ids)))
+        _LOCK(conn, lot_ids=sorted(set[str]().union(*(s.lot_ids for s in settlements))))
     told = [(s.job_id, s.result) for s in settlements if s.result]
     blob, places = bodies([result for _, result in told])
     result = _SETTLE(

@@ -227,8 +227,29 @@ INCIDENTS: list[tuple[str, str, str]] = [
     ),
     (
         "an answer costs more than was captured",
-        "a succeeded job was settled once, at its cost",
+        "an answer was settled once, at its cost",
         "UPDATE jobs SET cost_nanos = cost_nanos * 3 WHERE id = :paid",
+    ),
+    (
+        "a shortfall is forgotten",
+        "what an answer used is paid for by somebody",
+        "DELETE FROM transfers WHERE kind = 'shortfall'",
+    ),
+    (
+        "more is refunded than was paid",
+        "refunds of a job are no more than it cost",
+        (
+            "UPDATE lots SET amount_nanos = 1000000000 WHERE id = :refunded;"
+            "UPDATE transfers SET amount_nanos = 1000000000 WHERE lot_id = :refunded"
+        ),
+    ),
+    (
+        "a purchase forgets its lot",
+        "a replenishment is a purchase that was done once",
+        (
+            "UPDATE replenishments SET state = 'failed', reason = 'lost', lot_id = NULL"
+            " WHERE lot_id = :bought"
+        ),
     ),
     (
         "a hold outlives its job",

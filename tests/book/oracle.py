@@ -115,18 +115,14 @@ class Oracle:
         )
 
     def start(self, job_ids: Collection[str]) -> list[str]:
-        """Start those that can be; return them. Each hold is drawn before the next is looked at.
-
-        Caps are not looked at for an account that has nothing to draw from.
-        """
+        """Start those that can be; return them. Each hold is drawn before the next is looked at."""
         started = []
-        solvent = {lot["account"] for lot in self.lots.values() if room(lot) and not lot["expired"]}
         for job_id in sorted(job_ids):
             job = self.jobs[job_id]
             if job["state"] not in {"new", "pending"}:
                 continue
             job["attempt"] += 1
-            if job["state"] == "pending" or self._hold(job, solvent):
+            if job["state"] == "pending" or self._hold(job):
                 job["state"] = "running"
                 started.append(job_id)
         return started
@@ -191,13 +187,13 @@ class Oracle:
         available = sum(room(lot) for lot in mine if not lot["expired"])
         return available, sum(lot["held"] for lot in mine), sum(lot["used"] for lot in mine)
 
-    def _hold(self, job: Job, solvent: Collection[str]) -> bool:
+    def _hold(self, job: Job) -> bool:
         parts = self._draw(job)
         nanos = price(SENT_MAX, job["out"]) if parts is None else _sum(parts)
         binding = {
             cap_id: cap
             for cap_id, cap in self.caps.items()
-            if cap["account"] == job["account"] and not cap["removed"] and job["account"] in solvent
+            if cap["account"] == job["account"] and not cap["removed"]
         }
         if any(nanos > cap["limit"] for cap in binding.values()):
             job["state"] = "failed"

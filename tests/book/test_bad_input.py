@@ -184,7 +184,6 @@ def test_a_wrong_clock_opens_no_other_window(gateway: Gateway, customer: Custome
     assert standing(gateway, second)[:2] == ("waiting", "capacity")
 
 
-@pytest.mark.xfail(reason="among equals the id decides, and with it the clock that made it")
 def test_a_wrong_clock_does_not_change_the_order_of_lots(gateway: Gateway, astray: Gateway) -> None:
     """What was credited first is drawn first, whoever credited it."""
     owner = make_customer(gateway, "0")

@@ -272,7 +272,6 @@ def test_a_budget_is_used_to_the_last_nano_dollar(gateway: Gateway) -> None:
     assert (left.available_nanos, left.held_nanos, left.spent_nanos) == (0, 0, 7 * HOLD_NANOS)
 
 
-@pytest.mark.xfail(reason="caps are not looked at for an account that has nothing to draw from")
 def test_what_never_fits_is_told_so_without_a_balance_too(gateway: Gateway) -> None:
     """A job above the whole cap does not wait for money, let alone have it bought."""
     owner = make_customer(gateway, "0")

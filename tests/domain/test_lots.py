@@ -17,6 +17,7 @@ def a_lot(
     *,
     used: int = 0,
     held: int = 0,
+    created_at: datetime = NOW,
     expires_at: datetime | None = None,
     instrument: str | None = None,
 ) -> Lot:
@@ -27,6 +28,7 @@ def a_lot(
         amount_nanos=amount,
         used_nanos=used,
         held_nanos=held,
+        created_at=created_at,
         expires_at=expires_at,
         instrument=instrument,
     )
@@ -137,6 +139,12 @@ def test_what_expires_first_is_drawn_first() -> None:
     ]
     drawn = [lot.id for lot in sorted(lots, key=drawing_order)]
     assert drawn == ["lot_5", "lot_4", "lot_6", "lot_1", "lot_2"]
+
+
+def test_among_equals_the_oldest_is_drawn_first() -> None:
+    """The database's clock tells which that is; ids come from the clocks of many processes."""
+    young, old = a_lot("lot_1"), a_lot("lot_2", created_at=NOW - timedelta(seconds=1))
+    assert min(young, old, key=drawing_order) == old
 
 
 def test_a_lot_that_expired_long_ago_comes_before_one_that_never_does() -> None:

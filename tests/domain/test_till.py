@@ -1,6 +1,7 @@
 """Mixed holds, drawn and settled by chance: every nano-dollar and every token is accounted for."""
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,6 +31,7 @@ def token_lot(number: int, amount: int, tokens: int, used: int = 0) -> Lot:
         amount_nanos=amount,
         used_nanos=amount * used // tokens,
         held_nanos=0,
+        created_at=datetime(2026, 1, 1, tzinfo=UTC),
         expires_at=None,
         instrument=ALWAYS,
         tokens=tokens,
@@ -45,6 +47,7 @@ def money_lot(number: int, amount: int) -> Lot:
         amount_nanos=amount,
         used_nanos=0,
         held_nanos=0,
+        created_at=datetime(2026, 1, 1, tzinfo=UTC),
         expires_at=None,
         instrument=None,
     )

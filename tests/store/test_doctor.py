@@ -55,6 +55,17 @@ CORRUPTED: dict[str, str] = {
     "a hold draws on the account of its job": """
         UPDATE jobs SET account_id = :other_account WHERE id = :succeeded
     """,
+    "what an answer used is paid for by somebody": """
+        UPDATE jobs SET output_tokens = output_tokens + 1 WHERE id = :succeeded
+    """,
+    "refunds of a job are no more than it cost": """
+        INSERT INTO lots (id, account_id, source, reference, amount_nanos)
+        SELECT 'lot_refund', account_id, 'refund', 'refund of ' || id || ' #1', cost_nanos + 1
+          FROM jobs WHERE id = :succeeded
+    """,
+    "a replenishment is a purchase that was done once": """
+        UPDATE lots SET source = 'replenishment' WHERE id = :lot
+    """,
     "an answer was settled once, at its cost": """
         UPDATE jobs SET cost_nanos = cost_nanos - 1 WHERE id = :succeeded
     """,
@@ -164,7 +175,7 @@ WAYS: list[tuple[str, str]] = [
         "UPDATE transfers SET account_id = :other_account WHERE kind = 'shortfall'",
     ),
     (
-        "a succeeded job was settled once, at its cost",
+        "an answer was settled once, at its cost",
         "UPDATE jobs SET cost_nanos = cost_nanos - 100 WHERE id = :overrun",
     ),
     (

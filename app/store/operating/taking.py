@@ -6,6 +6,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from app.domain.lots import Lot, Part, draw, drawing_order
 from app.store.operating.crediting import ADJUSTMENTS, Source
+from app.store.starting.funds import to_lot
 from app.store.tables import IS_DRAWABLE, lots, transfers
 
 
@@ -46,15 +47,4 @@ def _locked(conn: Connection, account_id: str) -> list[Lot]:
         .order_by(lots.c.id)
         .with_for_update(key_share=True)
     )
-    return [
-        Lot(
-            id=row.id,
-            account_id=row.account_id,
-            amount_nanos=row.amount_nanos,
-            used_nanos=row.used_nanos,
-            held_nanos=row.held_nanos,
-            expires_at=row.expires_at,
-            instrument=row.instrument,
-        )
-        for row in conn.execute(query)
-    ]
+    return [to_lot(row) for row in conn.execute(query)]

@@ -40,10 +40,10 @@ def lock(conn: Connection, group: Sequence[Settlement]) -> Locking:
     jobs_of = [(s.job_id, s.attempt) for s in group]
     mine = frozenset(row.id for row in _FENCE(conn, **arrays("f", jobs_of, "id", "attempt")))
     due = [s.due for s in group if s.due is not None]
-    lot_ids = {capture.lot_id for s in group for capture in s.captures}
+    lot_ids = set[str]().union(*(s.lot_ids for s in group))
     lot_ids |= {part.lot_id for each in due for part in each.hold.parts}
     accounts = {each.hold.account_id for each in due}
-    found = _LOTS(conn, lot_ids=sorted(filter(None, lot_ids)), account_ids=sorted(accounts)).all()
+    found = _LOTS(conn, lot_ids=sorted(lot_ids), account_ids=sorted(accounts)).all()
     return Locking(
         mine=mine,
         lots=tuple(map(to_lot, found)),

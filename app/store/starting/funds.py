@@ -30,14 +30,18 @@ class Funds:
 def lock(conn: Connection, broke: Sequence[Claimed]) -> Funds:
     """Lock what these jobs may draw on: lots by id, then windows by id, so that nobody deadlocks.
 
-    One question, unless an account among them has caps or calibrated holds.
+    One question, unless an account among them has caps, calibrated holds, or nothing to draw from.
     """
     if not broke:
         return Funds()
-    found = _LOCK_LOTS(conn, account_ids=sorted({job.account_id for job in broke})).all()
-    capped = {row.account_id for row in found if row.is_capped}
+    account_ids = {job.account_id for job in broke}
+    found = _LOCK_LOTS(conn, account_ids=sorted(account_ids)).all()
+    empty = account_ids - {row.account_id for row in found}
+    # What never fits under a cap is told so also then, before anybody buys a balance for it.
+    about = [*found, *(_ACCOUNTS(conn, account_ids=sorted(empty)) if empty else ())]
+    capped = {row.account_id for row in about if row.is_capped}
     keys = {job.key_id for job in broke if job.account_id in capped}
-    calibrated = frozenset(row.account_id for row in found if row.hold_mode == "calibrated")
+    calibrated = frozenset(row.account_id for row in about if row.hold_mode == "calibrated")
     return Funds(
         lots=tuple(map(to_lot, found)),
         windows=tuple(windows.lock(conn, sorted(capped), sorted(keys)) if capped else ()),
@@ -54,6 +58,7 @@ def to_lot(row: Any) -> Lot:
         amount_nanos=row.amount_nanos,
         used_nanos=row.used_nanos,
         held_nanos=row.held_nanos,
+        created_at=row.created_at,
         expires_at=row.expires_at,
         instrument=row.instrument,
         tokens=row.tokens,
@@ -62,29 +67,26 @@ def to_lot(row: Any) -> Lot:
 
 
 def _lock_lots() -> Prepared:
-    wanted = bindparam("account_ids", type_=ARRAY(Text()))
     # What else a hold depends on comes along, once per account, so that those without caps need no
     # question more.
-    account = (
-        select(
-            accounts.c.id,
-            accounts.c.hold_mode,
-            select(caps.c.id)
-            .where(caps.c.account_id == accounts.c.id, caps.c.removed_at.is_(None))
-            .exists()
-            .label("is_capped"),
-        )
-        .where(accounts.c.id == func.any(wanted))
-        .cte("account")
-        .prefix_with("MATERIALIZED")
-    )
+    account = _ABOUT.cte("account").prefix_with("MATERIALIZED")
     return Prepared(
         select(lots, account.c.hold_mode, account.c.is_capped)
-        .join(account, account.c.id == lots.c.account_id)
-        .where(lots.c.account_id == func.any(wanted), IS_DRAWABLE)
+        .join(account, account.c.account_id == lots.c.account_id)
+        .where(lots.c.account_id == func.any(_WANTED), IS_DRAWABLE)
         .order_by(lots.c.id)
         .with_for_update(key_share=True, of=lots)
     )
 
 
+_WANTED: Final = bindparam("account_ids", type_=ARRAY(Text()))
+_ABOUT: Final = select(
+    accounts.c.id.label("account_id"),
+    accounts.c.hold_mode,
+    select(caps.c.id)
+    .where(caps.c.account_id == accounts.c.id, caps.c.removed_at.is_(None))
+    .exists()
+    .label("is_capped"),
+).where(accounts.c.id == func.any(_WANTED))
+_ACCOUNTS: Final = Prepared(_ABOUT)
 _LOCK_LOTS: Final = _lock_lots()

@@ -80,6 +80,7 @@ def _holds() -> Prepared:
             holds.c.job_id,
             hold_lots.c.tokens.is_(None),
             lots.c.expires_at.nulls_last(),
+            lots.c.created_at,
             hold_lots.c.lot_id,
         )
     )

@@ -159,6 +159,8 @@ def test_workers_of_up_have_metrics_ports_of_their_own(
         host="127.0.0.1",
         port=8080,
         simulator_port=None,
+        funding_port=None,
+        funding_secret="",
         workers=2,
         catalog=EXAMPLE,
         instrument="text-standard",

@@ -7,7 +7,8 @@ from app.domain.job import Lane
 from app.gateway import Gateway
 from app.services import fund
 from app.services.keeping.dispatch import DEPTH_SLOTS, dispatch
-from app.services.start import BALANCE_LOOK_S, start
+from app.services.start import start
+from app.services.starting.refusing import BALANCE_LOOK_S
 from tests.factories import (
     WORKER,
     Customer,

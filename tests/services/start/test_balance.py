@@ -9,7 +9,8 @@ from app.domain.job import Lane, OnEmpty
 from app.domain.money import NANOS_PER_DOLLAR
 from app.gateway import Gateway
 from app.services import fund
-from app.services.start import BALANCE_LOOK_S, start
+from app.services.start import start
+from app.services.starting.refusing import BALANCE_LOOK_S
 from tests.factories import (
     WORKER,
     Customer,

@@ -13,7 +13,8 @@ from app.gateway import Gateway
 from app.services.cancel import cancel
 from app.services.keeping.sweep import sweep
 from app.services.settle import Finished, settle
-from app.services.start import UNKNOWN_FIRST_S, UNKNOWN_MAX_S, start
+from app.services.start import start
+from app.services.starting.refusing import UNKNOWN_FIRST_S, UNKNOWN_MAX_S
 from tests.factories import (
     WORKER,
     Customer,

@@ -1,6 +1,7 @@
 """The numbers of docs/money.md are those of the code."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,7 @@ def a_lot(tokens: int, nanos: int) -> Lot:
         amount_nanos=nanos,
         used_nanos=0,
         held_nanos=0,
+        created_at=datetime(2026, 1, 1, tzinfo=UTC),
         expires_at=None,
         instrument="text-standard",
         tokens=tokens,
