@@ -168,6 +168,8 @@ SELECT 'what an answer used is paid for by somebody', j.id,
   LEFT JOIN transfers t ON t.job_id = j.id AND t.kind = 'shortfall'
  WHERE j.state = 'succeeded' AND a.flag IS NULL AND j.input_tokens IS NOT NULL
    AND NOT EXISTS (SELECT FROM hold_lots p WHERE p.job_id = j.id AND p.tokens IS NOT NULL)
+   AND NOT EXISTS (SELECT FROM transfers p JOIN lots l ON l.id = p.lot_id
+                    WHERE p.job_id = j.id AND l.tokens IS NOT NULL)
    AND j.cost_nanos + coalesce(t.amount_nanos, 0)
        <> div(j.input_tokens::numeric * h.input_price_nanos
               + j.output_tokens::numeric * h.output_price_nanos + 999999, 1000000)

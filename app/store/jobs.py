@@ -13,7 +13,6 @@ from sqlalchemy import (
     case,
     func,
     literal,
-    literal_column,
     select,
     update,
 )
@@ -21,8 +20,8 @@ from sqlalchemy import (
 from app.domain.errors import JobCancelled, ProviderRejected
 from app.domain.job import Job, JobError, JobState, Lane, Reason
 from app.domain.pricing import Usage
-from app.store.prepared import Prepared, arrays, rows
-from app.store.tables import IS_FINAL, IS_RUNNABLE, job_payloads, jobs
+from app.store.prepared import Prepared, records, rows
+from app.store.tables import IS_FINAL, IS_RUNNABLE, job_payloads, jobs, number
 
 
 def find(conn: Connection, account_id: str, job_id: str) -> Job | None:
@@ -33,7 +32,7 @@ def find(conn: Connection, account_id: str, job_id: str) -> Job | None:
 
 def find_many(conn: Connection, owned: Sequence[tuple[str, str]]) -> Mapping[str, Job]:
     """Return the jobs of these (account id, job id) pairs with their answers, by job id."""
-    result = _FIND_MANY(conn, **arrays("p", owned, "account_id", "id"))
+    result = _FIND_MANY(conn, **records("p", owned, "account_id", "id"))
     return {row.id: to_job(row) for row in result}
 
 
@@ -191,7 +190,7 @@ _COLUMNS: Final = (
     # A refused job says with its next look when its caller may come back.
     case(
         (
-            and_(jobs.c.status_code == literal_column("503"), jobs.c.run_at > jobs.c.finished_at),
+            and_(jobs.c.status_code == number(503), jobs.c.run_at > jobs.c.finished_at),
             func.extract("epoch", jobs.c.run_at - jobs.c.finished_at).cast(Double()),
         )
     ).label("retry_after_s"),

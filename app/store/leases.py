@@ -14,7 +14,6 @@ from sqlalchemy import (
     bindparam,
     false,
     func,
-    literal_column,
     select,
     text,
     true,
@@ -23,8 +22,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError
 
-from app.store.prepared import Prepared, arrays, rows, seconds
-from app.store.tables import IS_RUNNING, jobs
+from app.store.prepared import Prepared, records, rows, seconds
+from app.store.tables import IS_RUNNING, STILL_RUNNING, jobs, number
 
 Session = Connection
 """The connection whose life is the lead's life."""
@@ -45,8 +44,8 @@ def extend(conn: Connection, in_flight: Sequence[tuple[str, int]], lease_s: floa
 
     Rows that are being settled at this moment are left alone: they need no more time.
     """
-    _EXTEND(conn, **arrays("f", in_flight, "id", "attempt"), lease_s=lease_s)
-    ours = {row.id for row in _OURS(conn, **arrays("f", in_flight, "id", "attempt"))}
+    _EXTEND(conn, **records("f", in_flight, "id", "attempt"), lease_s=lease_s)
+    ours = {row.id for row in _OURS(conn, **records("f", in_flight, "id", "attempt"))}
     return {job_id for job_id, _ in in_flight} - ours
 
 
@@ -111,7 +110,7 @@ def _in_flight() -> tuple[Prepared, Prepared]:
     locked = (
         select(jobs.c.id)
         .join(mine, held)
-        .where(IS_RUNNING)
+        .where(STILL_RUNNING)
         .order_by(jobs.c.id)
         .with_for_update(of=jobs, skip_locked=True, key_share=True)
         .cte("locked")
@@ -121,7 +120,7 @@ def _in_flight() -> tuple[Prepared, Prepared]:
         .where(jobs.c.id == locked.c.id)
         .values(leased_until=func.now() + seconds(bindparam("lease_s", type_=Double())))
     )
-    ours = select(jobs.c.id).join(mine, held).where(IS_RUNNING)
+    ours = select(jobs.c.id).join(mine, held).where(STILL_RUNNING)
     return Prepared(extend_leases), Prepared(ours)
 
 
@@ -145,7 +144,7 @@ def _spare() -> Prepared:
         select(jobs.c.id)
         .where(IS_RUNNING, jobs.c.leased_until < until)
         .order_by(jobs.c.leased_until)
-        .limit(literal_column(str(SPARED_MAX)))
+        .limit(number(SPARED_MAX))
         .with_for_update(skip_locked=True, key_share=True)
         .cte("short")
     )

@@ -14,7 +14,6 @@ from sqlalchemy import (
     Text,
     case,
     func,
-    literal_column,
     or_,
     select,
     union_all,
@@ -24,8 +23,8 @@ from sqlalchemy import (
 from app.domain.attempt import AttemptState
 from app.domain.errors import DeadlinePassed, InsufficientBalance
 from app.domain.job import JobState, Lane
-from app.store.prepared import Prepared, arrays, rows, seconds
-from app.store.tables import IS_RUNNABLE, IS_RUNNING, attempts, jobs
+from app.store.prepared import Prepared, records, rows, seconds
+from app.store.tables import IS_RUNNABLE, IS_RUNNING, attempts, jobs, number
 
 WORKER_DEATHS_MAX: Final = 3
 """A job that took this many workers with it is poison and fails."""
@@ -56,7 +55,7 @@ def take_due(conn: Connection, lane: Lane, limit: int) -> list[str]:
 def due(conn: Connection, lane: Lane, limit: int) -> list[str]:
     """Return up to `limit` due jobs of a lane, oldest first, without marking them."""
     found = _due(lane, limit)
-    query = select(found.c.id).order_by(found.c.run_at, found.c.id).limit(_at_most(limit))
+    query = select(found.c.id).order_by(found.c.run_at, found.c.id).limit(number(limit))
     return [row.id for row in conn.execute(query)]
 
 
@@ -182,7 +181,7 @@ def _due(lane: Lane, limit: int) -> Subquery:
         select(jobs.c.id, jobs.c.run_at)
         .where(IS_RUNNABLE, is_rung, jobs.c.lane == lane, jobs.c.run_at <= func.now())
         .order_by(jobs.c.run_at, jobs.c.id)
-        .limit(_at_most(limit))
+        .limit(number(limit))
         .subquery()
         for is_rung in (jobs.c.nudged_at.is_(None), jobs.c.nudged_at.is_not(None))
     ]
@@ -190,7 +189,7 @@ def _due(lane: Lane, limit: int) -> Subquery:
 
 
 def _count(conn: Connection, query: Select[Any], most: int) -> int:
-    rows_found = query.limit(_at_most(most)).subquery()
+    rows_found = query.limit(number(most)).subquery()
     return conn.execute(select(func.count()).select_from(rows_found)).scalar_one()
 
 
@@ -200,13 +199,8 @@ def _some(query: Select[Any], limit: int) -> CTE:
     A CTE and not `IN (SELECT …)`: that one may be run again for each row of the other side, and
     then locks other rows each time, past its limit.
     """
-    locked = query.limit(_at_most(limit)).with_for_update(skip_locked=True, key_share=True)
+    locked = query.limit(number(limit)).with_for_update(skip_locked=True, key_share=True)
     return locked.cte("some")
-
-
-def _at_most(limit: int) -> ColumnElement[int]:
-    """A limit as a constant: the plan for an unknown one may sort the whole backlog."""
-    return literal_column(str(int(limit)), type_=Integer())
 
 
 def _first(*pairs: Any) -> ColumnElement[Any]:
@@ -220,7 +214,7 @@ def _moved(row: Any) -> Moved:
 
 def _close_attempts(conn: Connection, open_attempts: Sequence[tuple[str, int]]) -> None:
     if open_attempts:
-        _LOSE_ATTEMPTS(conn, **arrays("l", open_attempts, "job_id", "number"))
+        _LOSE_ATTEMPTS(conn, **records("l", open_attempts, "job_id", "number"))
 
 
 def _lose_attempts() -> Prepared:

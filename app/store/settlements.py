@@ -15,7 +15,7 @@ from sqlalchemy import (
     case,
     func,
     insert,
-    literal,
+    null,
     select,
     update,
 )
@@ -23,16 +23,18 @@ from sqlalchemy import (
 from app.domain.attempt import AttemptState
 from app.domain.job import FINAL
 from app.domain.settlement import Settlement
-from app.store.prepared import Prepared, arrays, bodies, body, milliseconds, rows
+from app.store.prepared import Prepared, bodies, body, milliseconds, records, rows
 from app.store.tables import (
     IS_OPEN,
-    IS_RUNNING,
+    STILL_RUNNING,
     attempts,
     holds,
     job_payloads,
     jobs,
     lots,
+    number,
     transfers,
+    word,
 )
 
 REVENUE: Final = "platform:revenue"
@@ -61,9 +63,9 @@ def settle(conn: Connection, settlements: Sequence[Settlement]) -> set[str]:
     blob, places = bodies([result for _, result in told])
     result = _SETTLE(
         conn,
-        **arrays("s", [_row(s) for s in settlements], *_SETTLEMENT),
-        **arrays("c", [row for s in settlements for row in _captures(s)], *_CAPTURE),
-        **arrays("b", [(i, *at) for (i, _), at in zip(told, places, strict=True)], *_BODY),
+        **records("s", [_row(s) for s in settlements], *_SETTLEMENT),
+        **records("c", [row for s in settlements for row in _captures(s)], *_CAPTURE),
+        **records("b", [(i, *at) for (i, _), at in zip(told, places, strict=True)], *_BODY),
         blob=blob,
     )
     return {row.id for row in result}
@@ -143,31 +145,20 @@ _ARRIVED: Final = rows(
     first_token_ms=Integer(),
 )
 _SETTLEMENT: Final = tuple(_ARRIVED.c.keys())
-_SPREAD: Final = (
-    *("id", "attempt", "attempt_state", "failure", "attempt_status_code"),
-    *("is_final", "hold_state", "captured_nanos", "overrun_nanos"),
-    *("input_tokens", "output_tokens", "attempt_cost_nanos", "flag", "first_token_ms"),
-)
-"""What the hold and the attempt need to hear of a settlement that passed the fence."""
-
 _TOLD: Final = ("state", "reason", "error_code", "error_message", "cost_nanos", "partial")
 _COUNTED: Final = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
 
 
 def _settle() -> Prepared:
     settled = _settled()
-    mine = (
-        select(*[_ARRIVED.c[name] for name in _SPREAD])
-        .join(settled, settled.c.id == _ARRIVED.c.id)
-        .cte("mine")
-    )
+    s = _ARRIVED
     closed = (
         update(holds)
-        .where(holds.c.job_id == mine.c.id, IS_OPEN, mine.c.is_final)
+        .where(holds.c.job_id == settled.c.id, s.c.id == settled.c.id, IS_OPEN, s.c.is_final)
         .values(
-            state=mine.c.hold_state,
-            captured_nanos=mine.c.captured_nanos,
-            overrun_nanos=mine.c.overrun_nanos,
+            state=s.c.hold_state,
+            captured_nanos=s.c.captured_nanos,
+            overrun_nanos=s.c.overrun_nanos,
             closed_at=func.now(),
         )
         .returning(holds.c.job_id, holds.c.account_id)
@@ -175,17 +166,18 @@ def _settle() -> Prepared:
     )
     ended = (
         update(attempts)
-        .where(attempts.c.job_id == mine.c.id, attempts.c.number == mine.c.attempt)
+        .where(attempts.c.job_id == settled.c.id, s.c.id == settled.c.id)
+        .where(attempts.c.number == s.c.attempt)
         .values(
-            state=mine.c.attempt_state,
-            failure=mine.c.failure,
-            status_code=mine.c.attempt_status_code,
+            state=s.c.attempt_state,
+            failure=s.c.failure,
+            status_code=s.c.attempt_status_code,
             finished_at=func.now(),
-            input_tokens=mine.c.input_tokens,
-            output_tokens=mine.c.output_tokens,
-            cost_nanos=mine.c.attempt_cost_nanos,
-            flag=mine.c.flag,
-            first_token_ms=mine.c.first_token_ms,
+            input_tokens=s.c.input_tokens,
+            output_tokens=s.c.output_tokens,
+            cost_nanos=s.c.attempt_cost_nanos,
+            flag=s.c.flag,
+            first_token_ms=s.c.first_token_ms,
         )
         .cte("ended")
     )
@@ -197,19 +189,19 @@ def _settled() -> CTE:
     s = _ARRIVED
     return (
         update(jobs)
-        .where(jobs.c.id == s.c.id, jobs.c.attempt == s.c.attempt, IS_RUNNING)
+        .where(jobs.c.id == s.c.id, jobs.c.attempt == s.c.attempt, STILL_RUNNING)
         .values(
             {name: s.c[name] for name in (*_TOLD, *_COUNTED)}
             | {
                 "status_code": case((s.c.is_final, s.c.status_code)),
-                "attempts": jobs.c.attempts - case((s.c.counted, 0), else_=1),
-                "failures": jobs.c.failures + case((s.c.failed, 1), else_=0),
+                "attempts": jobs.c.attempts - case((s.c.counted, number(0)), else_=number(1)),
+                "failures": jobs.c.failures + case((s.c.failed, number(1)), else_=number(0)),
                 "run_at": func.now() + milliseconds(s.c.retry_ms),
                 "finished_at": case((s.c.is_final, func.now())),
                 # A job that goes on at once is rung for by its settler.
-                "nudged_at": case((s.c.state == "queued", func.now())),
-                "leased_until": None,
-                "worker_id": None,
+                "nudged_at": case((s.c.state == word("queued"), func.now())),
+                "leased_until": null(),
+                "worker_id": null(),
             }
         )
         .returning(jobs.c.id)
@@ -253,17 +245,17 @@ def _money(closed: Any) -> list[Any]:
 
 
 def _transferred(c: CTE, closed: Any) -> CTE:
-    payer = case((c.c.lot_id.is_(None), SHORTFALL), else_=closed.c.account_id)
+    payer = case((c.c.lot_id.is_(None), word(SHORTFALL)), else_=closed.c.account_id)
     return (
         insert(transfers)
         .from_select(
             ["id", "kind", "account_id", "debit", "credit", "amount_nanos", "job_id", "lot_id"],
             select(
-                *(c.c.transfer_id, c.c.kind, closed.c.account_id, payer, literal(REVENUE)),
+                *(c.c.transfer_id, c.c.kind, closed.c.account_id, payer, word(REVENUE)),
                 *(c.c.captured_nanos, c.c.job_id, c.c.lot_id),
             )
             .join(closed, closed.c.job_id == c.c.job_id)
-            .where(c.c.captured_nanos > 0),
+            .where(c.c.captured_nanos > number(0)),
         )
         .cte("captured")
     )
@@ -275,7 +267,7 @@ def _results(settled: Any) -> Any:
         insert(job_payloads)
         .from_select(
             ["job_id", "kind", "body"],
-            select(b.c.job_id, literal("result"), body("blob", b)).join(
+            select(b.c.job_id, word("result"), body("blob", b)).join(
                 settled, settled.c.id == b.c.job_id
             ),
         )

@@ -31,7 +31,7 @@ from sqlalchemy.types import TypeEngine
 from app.domain.errors import BalanceReplenishing, HoldsExhausted
 from app.domain.job import JobState, Lane, NewJob
 from app.store.jobs import ONE_MORE
-from app.store.prepared import Prepared, arrays, bodies, body, rows, seconds
+from app.store.prepared import Prepared, bodies, body, records, rows, seconds
 from app.store.tables import IS_FINAL, idempotency_keys, job_payloads, jobs
 
 ATTACH_WINDOW_S: Final = 900
@@ -63,8 +63,8 @@ def add(conn: Connection, new: Sequence[NewJob], claims: Sequence[Claim]) -> dic
     result = _ADD(
         conn,
         blob=blob,
-        **arrays("j", added, *_NEW),
-        **arrays("i", [_claim_row(claim) for claim in claims], *_CLAIM),
+        **records("j", added, *_NEW),
+        **records("i", [_claim_row(claim) for claim in claims], *_CLAIM),
     )
     return {row.id: row.created_at for row in result}
 
@@ -156,7 +156,7 @@ def _row(job: NewJob, idempotency_key: str | None, at: tuple[int, int]) -> tuple
 
 
 def _claim_row(claim: Claim) -> tuple[Any, ...]:
-    # An array of arrays cannot be unnested row by row, so the ids travel as one string.
+    # An array of records cannot be unnested row by row, so the ids travel as one string.
     return (claim.key_id, claim.idempotency_key, claim.fingerprint, " ".join(claim.job_ids))
 
 

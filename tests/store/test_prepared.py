@@ -16,7 +16,7 @@ from app.store.engine import (
     statement,
     transaction,
 )
-from app.store.prepared import Prepared, arrays, rows
+from app.store.prepared import Prepared, records, rows
 from tests.store.conftest import Book
 
 Block = Callable[[Engine], AbstractContextManager[Connection]]
@@ -31,24 +31,24 @@ def engine(database_url: str) -> Iterator[Engine]:
 
 
 def test_entries_become_rows(conn: Connection) -> None:
-    """Tuples go in as one array for each column and come out as rows, in their order."""
+    """Tuples go in as one JSON text and come out as rows, in their order."""
     table = rows("t", label=Text(), number=Integer())
     ask = Prepared(select(table))
     entries = [("a", 1), ("b", None), ("ö, \"'{}\\", -3)]
-    found = ask(conn, **arrays("t", entries, "label", "number")).all()
+    found = ask(conn, **records("t", entries, "label", "number")).all()
     assert [tuple(row) for row in found] == entries
 
 
 def test_no_entries_are_no_rows(conn: Connection) -> None:
     """An empty list is an empty table, not an error."""
     table = rows("t", label=Text(), number=Integer())
-    assert Prepared(select(table))(conn, **arrays("t", [], "label", "number")).all() == []
+    assert Prepared(select(table))(conn, **records("t", [], "label", "number")).all() == []
 
 
 def test_entries_of_unequal_length_are_refused() -> None:
     """A row with a value too few is found out before anything is sent."""
     with pytest.raises(ValueError, match="shorter"):
-        arrays("t", [("a", 1), ("b",)], "label", "number")
+        records("t", [("a", 1), ("b",)], "label", "number")
 
 
 def test_a_statement_serves_again_with_other_values(conn: Connection) -> None:

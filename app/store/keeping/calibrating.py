@@ -5,7 +5,7 @@ from typing import Final
 from sqlalchemy import Connection, Integer, Numeric, cast, func, literal_column, select
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
-from app.store.tables import calibrations, jobs
+from app.store.tables import calibrations, jobs, number
 
 JOBS_LOOKED_AT: Final = 200_000
 """The newest jobs of all instruments that one look reads at most."""
@@ -29,7 +29,7 @@ def calibrate(conn: Connection) -> int:
             *(jobs.c.input_tokens, jobs.c.input_tokens_max),
         )
         .order_by(jobs.c.id.desc())
-        .limit(literal_column(str(JOBS_LOOKED_AT)))
+        .limit(number(JOBS_LOOKED_AT))
         .subquery("newest")
     )
     place = func.row_number().over(partition_by=newest.c.instrument, order_by=newest.c.id.desc())

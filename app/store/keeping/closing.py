@@ -20,8 +20,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from app.domain.usage.summary import ONE_DAY, Sums, first_id
-from app.store.prepared import Prepared, arrays, rows
-from app.store.tables import jobs, usage_closed_days, usage_days
+from app.store.prepared import Prepared, records, rows
+from app.store.tables import jobs, number, usage_closed_days, usage_days
 from app.store.usage.days import SUMMED, added_up, to_sums
 
 JOBS_MAX: Final = 20_000
@@ -79,7 +79,7 @@ def close(conn: Connection, day: date, sums: Mapping[Owner, Sums]) -> bool:
         (*owner, *[getattr(each, name) for name in (*SUMMED, "cost_nanos")])
         for owner, each in sums.items()
     ]
-    _WRITE(conn, day=day, **arrays("u", entries, *_OWNER, *SUMMED, "cost_nanos"))
+    _WRITE(conn, day=day, **records("u", entries, *_OWNER, *SUMMED, "cost_nanos"))
     return True
 
 
@@ -88,16 +88,14 @@ _OWNER: Final = ("account_id", "instrument", "key_id")
 
 def _next() -> Any:
     oldest = (
-        select(func.date(jobs.c.created_at) - literal_column("1"))
+        select(func.date(jobs.c.created_at) - number(1))
         .order_by(jobs.c.id)
         .limit(1)
         .scalar_subquery()
     )
     ended = func.date(func.now() - literal_column(f"interval '{SETTLED_H} hours'"))
-    since = func.greatest(oldest, bindparam("after", type_=Date()) + literal_column("1"))
-    each = func.generate_series(
-        since, ended - literal_column("1"), literal_column("interval '1 day'")
-    )
+    since = func.greatest(oldest, bindparam("after", type_=Date()) + number(1))
+    each = func.generate_series(since, ended - number(1), literal_column("interval '1 day'"))
     days = select(func.date(each.column_valued("each")).label("day")).subquery("days")
     closed = select(usage_closed_days.c.day).where(usage_closed_days.c.day == days.c.day)
     return select(days.c.day).where(~closed.exists()).order_by(days.c.day).limit(1)

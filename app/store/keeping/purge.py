@@ -6,19 +6,17 @@ from sqlalchemy import (
     CTE,
     Connection,
     Double,
-    Integer,
     Text,
     and_,
     bindparam,
     case,
     delete,
     func,
-    literal_column,
     select,
 )
 
 from app.store.prepared import Prepared, seconds
-from app.store.tables import idempotency_keys, job_payloads, jobs
+from app.store.tables import idempotency_keys, job_payloads, jobs, number
 
 ROWS_MAX: Final = 2_000
 """Rows of each kind one step looks at."""
@@ -89,7 +87,7 @@ def _step(seen: CTE) -> CTE:
     weighed = select(seen, before.label("before")).subquery("weighed")
     return (
         select(weighed.c.job_id, weighed.c.kind, weighed.c.is_over)
-        .where(func.coalesce(weighed.c.before, 0) < literal_column(str(BODY_BYTES_MAX)))
+        .where(func.coalesce(weighed.c.before, 0) < number(BODY_BYTES_MAX))
         .cte("step")
     )
 
@@ -114,6 +112,6 @@ def _keys() -> Prepared:
 
 
 _OLD: Final = func.now() - seconds(bindparam("older_s", type_=Double()))
-_LIMIT: Final = literal_column(str(ROWS_MAX), type_=Integer())
+_LIMIT: Final = number(ROWS_MAX)
 _BODIES: Final = _bodies()
 _KEYS: Final = _keys()

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Connection, func, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, Connection, func, or_, select, update
 
 from app.domain.errors import JobCancelled
 from app.domain.job import JobState
 from app.store.prepared import seconds
-from app.store.tables import IS_RUNNABLE, jobs
+from app.store.tables import IS_RUNNABLE, STILL_RUNNABLE, jobs, number
 
 
 def end(conn: Connection, job_ids: Sequence[str], *, grace_s: float) -> list[str]:
@@ -22,7 +22,7 @@ def end_left(conn: Connection, limit: int, *, grace_s: float) -> list[str]:
         select(jobs.c.id)
         .where(IS_RUNNABLE, _is_left(grace_s))
         .order_by(jobs.c.client_left_at)
-        .limit(literal_column(str(int(limit))))
+        .limit(number(limit))
         .with_for_update(skip_locked=True, key_share=True)
         .cte("left_jobs")
     )
@@ -37,7 +37,7 @@ def _is_left(grace_s: float) -> ColumnElement[bool]:
 def _end(conn: Connection, *which: ColumnElement[bool]) -> list[str]:
     result = conn.execute(
         update(jobs)
-        .where(IS_RUNNABLE, *which)
+        .where(STILL_RUNNABLE, *which)
         .values(
             state=JobState.CANCELLED,
             reason=None,

@@ -19,7 +19,6 @@ from sqlalchemy import (
     bindparam,
     case,
     func,
-    literal_column,
     or_,
     select,
     true,
@@ -28,9 +27,9 @@ from sqlalchemy import (
 )
 
 from app.domain.pricing import Price, Usage, cost, uncovered
-from app.store.prepared import Prepared, arrays, rows
+from app.store.prepared import Prepared, records, rows
 from app.store.starting.starts import NANOS_MAX
-from app.store.tables import IS_DRAWABLE, jobs, lots, word
+from app.store.tables import IS_DRAWABLE, jobs, lots, number, word
 
 SHARES: Final = (2_000, 200, 20, 2)
 """How many jobs of one account may be woken at once. A limit is part of a statement's text, so that
@@ -104,13 +103,13 @@ def wake(conn: Connection, able: Sequence[tuple[Waiting, int]], *, share: int) -
     on are left out.
     """
     entries = [(each.account_id, each.instrument, min(worth, NANOS_MAX)) for each, worth in able]
-    named = arrays("w", entries, "account_id", "instrument", "drawable_nanos")
+    named = records("w", entries, "account_id", "instrument", "drawable_nanos")
     return _WAKE[share](conn, **named).rowcount
 
 
 def _short(state: str) -> Any:
     """The rows of the index of jobs that lack balance, in one of its two states."""
-    return (jobs.c.state == word(state)) & (jobs.c.needed_nanos > literal_column("0"))
+    return (jobs.c.state == word(state)) & (jobs.c.needed_nanos > number(0))
 
 
 def _waiting() -> Prepared:
@@ -162,7 +161,7 @@ def _next(account_id: Any, instrument: Any) -> Select[Any]:
         .where(_short("waiting"))
         .where(tuple_(jobs.c.account_id, jobs.c.instrument) > tuple_(account_id, instrument))
         .order_by(jobs.c.account_id, jobs.c.instrument, jobs.c.needed_nanos)
-        .limit(literal_column("1"))
+        .limit(number(1))
     )
 
 
@@ -174,7 +173,7 @@ def _wake(share: int) -> Prepared:
         .where(jobs.c.instrument == funded.c.instrument)
         .where(jobs.c.needed_nanos <= funded.c.nanos)
         .order_by(jobs.c.needed_nanos)
-        .limit(literal_column(str(share)))
+        .limit(number(share))
         .with_for_update(skip_locked=True, key_share=True)
         .lateral("cheapest")
     )
@@ -201,7 +200,7 @@ def _funded() -> CTE:
     woken = (
         select(jobs.c.needed_nanos)
         .where(_short("queued"), jobs.c.account_id == asked.c.account_id)
-        .limit(literal_column(str(WOKEN_MAX)))
+        .limit(number(WOKEN_MAX))
         .correlate(asked)
         .subquery("woken")
     )
@@ -217,14 +216,14 @@ def _funded() -> CTE:
     return (
         select(asked.c.account_id, asked.c.instrument, left.label("nanos"))
         .select_from(asked.join(promised, true()))
-        .where(promised.c.jobs < literal_column(str(WOKEN_MAX)))
+        .where(promised.c.jobs < number(WOKEN_MAX))
         .cte("funded")
     )
 
 
 def _to_bigint(nanos: Any) -> Any:
     """Several lots together may come to more than a BIGINT holds."""
-    return func.greatest(func.least(nanos, literal_column(str(NANOS_MAX))), 0).cast(BigInteger())
+    return func.greatest(func.least(nanos, number(NANOS_MAX)), 0).cast(BigInteger())
 
 
 _WAITING: Final = _waiting()

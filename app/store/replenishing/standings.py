@@ -14,7 +14,6 @@ from sqlalchemy import (
     bindparam,
     func,
     literal,
-    literal_column,
     or_,
     select,
     true,
@@ -24,7 +23,7 @@ from app.domain.replenishing.outlook import Standing
 from app.store.prepared import Prepared
 from app.store.replenishing.policies import COLUMNS, IN_FORCE, to_policy
 from app.store.starting.starts import NANOS_MAX
-from app.store.tables import jobs, lots, replenishments, word
+from app.store.tables import jobs, lots, number, replenishments, word
 from app.store.tables import replenish_policies as policies
 
 WAITERS_MAX: Final = 100_000
@@ -112,7 +111,7 @@ def _standing() -> Prepared:
     settled = select(_nanos(lots.c.amount_nanos - lots.c.used_nanos)).where(
         lots.c.account_id == account_id, LIVE, fits
     )
-    one = select(literal_column("1").label("one")).subquery("one")
+    one = select(number(1).label("one")).subquery("one")
     in_force = and_(policies.c.account_id == account_id, IN_FORCE)
     return Prepared(
         select(
@@ -139,7 +138,7 @@ def _wanting() -> Prepared:
     short = (
         select(jobs.c.needed_nanos)
         .where(*_SHORT, jobs.c.account_id == account_id)
-        .limit(literal_column(str(WAITERS_MAX)))
+        .limit(number(WAITERS_MAX))
         .subquery("short")
     )
     waiting = select(
@@ -174,10 +173,10 @@ def _candidates() -> Prepared:
 def _nanos(value: Any) -> Any:
     """A sum as nano-dollars: rows together may come to more than a BIGINT holds."""
     total = func.coalesce(func.sum(value), 0).cast(Numeric())
-    return func.least(total, literal_column(str(NANOS_MAX))).cast(BigInteger())
+    return func.least(total, number(NANOS_MAX)).cast(BigInteger())
 
 
-_SHORT: Final = (jobs.c.state == word("waiting"), jobs.c.needed_nanos > literal_column("0"))
+_SHORT: Final = (jobs.c.state == word("waiting"), jobs.c.needed_nanos > number(0))
 _STANDING: Final = _standing()
 _WANTING: Final = _wanting()
 _CANDIDATES: Final = _candidates()

@@ -18,9 +18,9 @@ from sqlalchemy import (
 
 from app.domain.lots import Lot
 from app.domain.settlement import Settlement
-from app.store.prepared import Prepared, arrays, rows
+from app.store.prepared import Prepared, records, rows
 from app.store.starting.funds import to_lot
-from app.store.tables import IS_DRAWABLE, IS_RUNNING, jobs, lots
+from app.store.tables import IS_DRAWABLE, STILL_RUNNING, jobs, lots
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class Locking:
 def lock(conn: Connection, group: Sequence[Settlement]) -> Locking:
     """Lock first the jobs, then the lots of a group, each by id, so that nobody deadlocks."""
     jobs_of = [(s.job_id, s.attempt) for s in group]
-    mine = frozenset(row.id for row in _FENCE(conn, **arrays("f", jobs_of, "id", "attempt")))
+    mine = frozenset(row.id for row in _FENCE(conn, **records("f", jobs_of, "id", "attempt")))
     due = [s.due for s in group if s.due is not None]
     lot_ids = set[str]().union(*(s.lot_ids for s in group))
     lot_ids |= {part.lot_id for each in due for part in each.hold.parts}
@@ -56,7 +56,7 @@ def _fence() -> Prepared:
     return Prepared(
         select(jobs.c.id)
         .join(mine, and_(mine.c.id == jobs.c.id, mine.c.attempt == jobs.c.attempt))
-        .where(IS_RUNNING)
+        .where(STILL_RUNNING)
         .order_by(jobs.c.id)
         .with_for_update(key_share=True, of=jobs)
     )

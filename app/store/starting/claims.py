@@ -15,7 +15,6 @@ from sqlalchemy import (
     bindparam,
     case,
     func,
-    literal_column,
     or_,
     select,
     true,
@@ -27,11 +26,12 @@ from app.store.prepared import Prepared, seconds
 from app.store.tables import (
     IS_DRAWABLE,
     IS_OPEN,
-    IS_RUNNABLE,
+    STILL_RUNNABLE,
     holds,
     job_payloads,
     jobs,
     lots,
+    number,
 )
 
 CLAIM_BYTES_MAX: Final = 32_000_000
@@ -125,7 +125,7 @@ _OF_CLAIMED: Final[tuple[Any, ...]] = (
     *(jobs.c.input_tokens_max, jobs.c.output_tokens_max, jobs.c.failures),
     *(jobs.c.stream, jobs.c.betas, jobs.c.key_id, jobs.c.max_cost_nanos),
     func.extract("epoch", jobs.c.deadline_at - func.now()).cast(Double()).label("left_s"),
-    func.coalesce(func.extract("epoch", func.now() - jobs.c.short_since), literal_column("0"))
+    func.coalesce(func.extract("epoch", func.now() - jobs.c.short_since), number(0))
     .cast(Double())
     .label("short_s"),
 )
@@ -163,7 +163,7 @@ def _claim_many() -> Prepared:
 def _due(*columns: Any) -> CTE:
     return (
         select(*columns)
-        .where(jobs.c.id == func.any(_IDS), IS_RUNNABLE, jobs.c.run_at <= func.now())
+        .where(jobs.c.id == func.any(_IDS), STILL_RUNNABLE, jobs.c.run_at <= func.now())
         .order_by(jobs.c.id)
         .with_for_update(skip_locked=True, key_share=True)
         .cte("due")
@@ -192,7 +192,7 @@ def _weighed(due: CTE) -> CTE:
     weighed = select(judged.c.id, judged.c.lane, judged.c.is_read, before.label("before")).subquery(
         "weighed"
     )
-    limit: ColumnElement[int] = literal_column(str(CLAIM_BYTES_MAX))
+    limit: ColumnElement[int] = number(CLAIM_BYTES_MAX)
     fits = func.coalesce(weighed.c.before, 0) < limit
     return select(weighed.c.id, weighed.c.lane, weighed.c.is_read, fits.label("fits")).cte(
         "weighed"

@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from app.domain.hold import Hold
 from app.domain.job import RUNNABLE, JobState
-from app.store.prepared import Prepared, arrays, rows, seconds
+from app.store.prepared import Prepared, records, rows, seconds
 from app.store.tables import attempts, hold_lots, holds, jobs, lots
 
 NANOS_MAX: Final = 2**63 - 1
@@ -60,8 +60,8 @@ def write(conn: Connection, new_holds: Sequence[Hold], opened: Sequence[NewAttem
     """Write the holds, take their parts from the lots, and open the attempts."""
     _WRITE(
         conn,
-        **arrays("h", [_hold_row(hold) for hold in new_holds], *_HOLD),
-        **arrays(
+        **records("h", [_hold_row(hold) for hold in new_holds], *_HOLD),
+        **records(
             "p",
             [
                 (hold.job_id, part.lot_id, part.nanos, part.tokens)
@@ -70,7 +70,7 @@ def write(conn: Connection, new_holds: Sequence[Hold], opened: Sequence[NewAttem
             ],
             *_PART,
         ),
-        **arrays("a", [(a.job_id, a.number, a.provider, a.model) for a in opened], *_ATTEMPT),
+        **records("a", [(a.job_id, a.number, a.provider, a.model) for a in opened], *_ATTEMPT),
     )
 
 
@@ -78,7 +78,7 @@ def refuse(conn: Connection, refusals: Sequence[Refusal]) -> None:
     """Give claimed jobs back that cannot start; the claim does not count as an attempt."""
     _REFUSE(
         conn,
-        **arrays(
+        **records(
             "r",
             [
                 (

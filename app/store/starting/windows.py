@@ -26,7 +26,7 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from app.domain.hold import Hold
 from app.domain.limits.cap import Cap, CapScope, Period, Window
-from app.store.prepared import Prepared, arrays, rows
+from app.store.prepared import Prepared, records, rows
 from app.store.tables import calibrations, cap_windows, caps, hold_caps, holds
 
 
@@ -50,7 +50,7 @@ def reserve(conn: Connection, new_holds: Sequence[Hold], windows: Sequence[Windo
         for cap_id in hold.caps
     ]
     if entries:
-        _RESERVE(conn, **arrays("r", entries, "job_id", "cap_id", "starts_on", "nanos"))
+        _RESERVE(conn, **records("r", entries, "job_id", "cap_id", "starts_on", "nanos"))
 
 
 def move(conn: Connection, job_ids: Sequence[str]) -> None:

@@ -1,13 +1,15 @@
 """Every table, with the invariants it holds. Constraint names are sentences."""
 
 from app.store.tables.accounts import accounts, idempotency_keys, keys
-from app.store.tables.base import metadata, word
+from app.store.tables.base import metadata, number, word
 from app.store.tables.calibrations import calibrations
 from app.store.tables.caps import cap_windows, caps, hold_caps
 from app.store.tables.jobs import (
     IS_FINAL,
     IS_RUNNABLE,
     IS_RUNNING,
+    STILL_RUNNABLE,
+    STILL_RUNNING,
     attempts,
     job_payloads,
     jobs,
@@ -22,6 +24,8 @@ __all__ = [
     "IS_OPEN",
     "IS_RUNNABLE",
     "IS_RUNNING",
+    "STILL_RUNNABLE",
+    "STILL_RUNNING",
     "accounts",
     "attempts",
     "audit",
@@ -38,6 +42,7 @@ __all__ = [
     "keys",
     "lots",
     "metadata",
+    "number",
     "replenish_policies",
     "replenishments",
     "transfers",

@@ -3,6 +3,7 @@
 from typing import Final
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -15,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     func,
+    literal,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -218,3 +220,7 @@ attempts = Table(
 IS_RUNNABLE: Final = jobs.c.state.in_([word(state) for state in RUNNABLE_STATES])
 IS_FINAL: Final = jobs.c.state.in_([word(state) for state in FINAL_STATES])
 IS_RUNNING: Final = jobs.c.state == word("running")
+STILL_RUNNING: Final = jobs.c.state == literal("running")
+STILL_RUNNABLE: Final = jobs.c.state == func.any(literal(list(RUNNABLE_STATES), ARRAY(Text())))
+"""The same of jobs that are known by their ids: parameters, because a plan that sees the constants
+may go through all such jobs instead, which were few on the day it was made."""

@@ -13,15 +13,14 @@ from sqlalchemy import (
     bindparam,
     collate,
     func,
-    literal_column,
     select,
     tuple_,
     union_all,
 )
 
 from app.domain.usage.summary import ONE_DAY, Bucket, Days, Grouping, Sums, first_id
-from app.store.prepared import Prepared, arrays, rows
-from app.store.tables import jobs, usage_closed_days, usage_days, word
+from app.store.prepared import Prepared, records, rows
+from app.store.tables import jobs, number, usage_closed_days, usage_days, word
 
 SUMMED: Final = ("jobs", "succeeded", *("input_tokens", "output_tokens", "cached_tokens"))
 """What is added up beside `cost_nanos`."""
@@ -33,7 +32,7 @@ def sums(conn: Connection, account_id: str, days: Days, grouping: Grouping) -> l
     One statement, so that a day which is closed meanwhile counts once.
     """
     bounds = [(day, first_id(day), first_id(day + ONE_DAY)) for day in days]
-    found = _SUMS[grouping](conn, account_id=account_id, **arrays("d", bounds, *_BOUNDS))
+    found = _SUMS[grouping](conn, account_id=account_id, **records("d", bounds, *_BOUNDS))
     return [Bucket(name=str(row.name), sums=to_sums(row)) for row in found]
 
 
@@ -43,7 +42,7 @@ def added_up(some: FromClause) -> Sequence[ColumnElement[Any]]:
         func.count().label("jobs"),
         func.count().filter(some.c.state == word("succeeded")).label("succeeded"),
         *[
-            func.coalesce(func.sum(some.c[name]), literal_column("0")).label(name)
+            func.coalesce(func.sum(some.c[name]), number(0)).label(name)
             for name in ("input_tokens", "output_tokens", "cached_tokens", "cost_nanos")
         ],
     )

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from app.domain.attempt import Answer, FailureKind, Interrupted, Outcome
-from app.domain.pricing import Usage
+from app.domain.pricing import Price, Usage
 from app.gateway import Gateway
 from app.services.settle import Finished, settle
 from app.services.start import start
@@ -23,6 +23,7 @@ from tests.factories import (
 from tests.services.book import (
     COST_NANOS,
     HOLD_NANOS,
+    at_price,
     attempts,
     captures,
     hold_of,
@@ -46,11 +47,9 @@ def test_an_answer_is_paid_at_its_cost(gateway: Gateway, customer: Customer) -> 
 
 def test_the_cost_is_rounded_up_once(gateway: Gateway, customer: Customer) -> None:
     """A part of a nano-dollar is a whole one, for the sum of all tokens and not for each kind."""
-    job_id = make_job(gateway, customer)
-    started = start_one(gateway, job_id)
-    price = replace(started.hold.price, input_nanos=1, output_nanos=1)
-    cheap = replace(started, hold=replace(started.hold, price=price))
-    settle_one(gateway, cheap, answer(input_tokens=1, output_tokens=1))
+    cheap = at_price(gateway, Price(input_nanos=1, output_nanos=1))
+    job_id = make_job(cheap, customer)
+    settle_one(cheap, start_one(cheap, job_id), answer(input_tokens=1, output_tokens=1))
     assert read_job(gateway, customer, job_id).cost_nanos == 1
 
 
