@@ -106,7 +106,7 @@ ASKED: dict[str, tuple[str, Ask]] = {
         lambda conn, book: claims.claim(conn, [book.queued, book.waiting], "worker_1", 30, free=[]),
     ),
     "whose money pays for them": (
-        "ix_lots_by_account",
+        "ix_lots_open",
         lambda conn, book: claims.claim(conn, [book.queued, book.waiting], "worker_1", 30, free=[]),
     ),
 }
@@ -140,7 +140,7 @@ def test_other_accounts_lots_are_not_looked_at(conn: Connection, book: Book) -> 
     conn.execute(text("ANALYZE lots"))
     claimed, _ = claims.claim(conn, [book.queued], "worker_1", 30, free=[])
     (plan,) = _plans(conn, lambda: funds.lock(conn, claimed))
-    assert "ix_lots_by_account" in plan
+    assert "ix_lots_open" in plan
 
 
 def _able(book: Book) -> Waiting:

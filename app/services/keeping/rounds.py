@@ -13,13 +13,14 @@ from app.gateway import Gateway
 
 @dataclass(slots=True)
 class Rounds:
-    """The last account and instrument looked at, the last body, a sweep's next step.
+    """The last account and instrument looked at, the last body and lot, a sweep's next step.
 
     `calibrated_at` is when prompts were last looked at.
     """
 
     account: tuple[str, str] = ("", "")
     body: str = ""
+    lot: tuple[str, str] = ("", "")
     step: int = 0
     calibrated_at: datetime | None = None
 

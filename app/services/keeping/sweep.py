@@ -18,7 +18,7 @@ from app.services.outage import as_unavailable
 from app.store import money, queue
 from app.store.engine import again, statement, transaction
 from app.store.keeping import purge as old
-from app.store.keeping import unwanted
+from app.store.keeping import spent, unwanted
 
 ROWS_MAX: Final = 500
 """Rows one step touches; what is left comes with the next tick."""
@@ -130,6 +130,10 @@ def _forget_in(gateway: Gateway, lane: Lane) -> int:
 
 def _tidy(gateway: Gateway) -> int:
     purge(gateway)
+    standing = rounds(gateway)
+    with statement(gateway.engine) as conn:
+        _, go_on = spent.close(conn, standing.lot)
+    standing.lot = go_on or ("", "")
     return 0  # jobs moved
 
 

@@ -35,6 +35,8 @@ lots = Table(
     Column("tokens", BigInteger),
     Column("tokens_used", BigInteger, nullable=False, server_default="0"),
     Column("expires_at", Moment),
+    # Spent or expired, and held by nobody: no hold looks at it any more.
+    Column("closed_at", Moment),
     created_at(),
     UniqueConstraint("account_id", "reference", name="a_reference_credits_an_account_once"),
     CheckConstraint("amount_nanos > 0", name="a_lot_credits_something"),
@@ -51,9 +53,11 @@ lots = Table(
         " AND used_nanos = div(amount_nanos::numeric * tokens_used, tokens::numeric) END",
         name="tokens_of_a_lot_cost_their_share_of_it",
     ),
+    CheckConstraint("closed_at IS NULL OR held_nanos = 0", name="a_closed_lot_is_held_by_nobody"),
     # Each hold and each settlement updates a lot. That stays a HOT update only while no index
     # mentions what changes, not even in its predicate, and the page has room.
     Index("ix_lots_by_account", "account_id", "id"),
+    Index("ix_lots_open", "account_id", "id", postgresql_where=text("closed_at IS NULL")),
     postgresql_with={"fillfactor": "50"},
 )
 
@@ -140,6 +144,7 @@ transfers = Table(
 
 IS_OPEN: Final = holds.c.state == word("open")
 IS_DRAWABLE: Final = and_(
+    lots.c.closed_at.is_(None),
     lots.c.used_nanos + lots.c.held_nanos < lots.c.amount_nanos,
     or_(lots.c.expires_at.is_(None), lots.c.expires_at > func.now()),
 )
