@@ -60,6 +60,7 @@ def make_draft(
     lane: Lane = Lane.INTERACTIVE,
     on_empty: OnEmpty = OnEmpty.WAIT,
     deadline_s: int | None = None,
+    max_cost: str | None = None,
     **body: Any,
 ) -> NewJob:
     """Return a job that is not written yet."""
@@ -74,6 +75,7 @@ def make_draft(
         lane=lane,
         on_empty=on_empty,
         deadline_s=deadline_s,
+        max_cost=max_cost,
         fingerprint=fingerprint("/v1/chat/completions", raw),
     )
 

@@ -12,12 +12,13 @@ from app.domain.pricing import Usage
 class Due:
     """What an answer used, and the hold it is paid from, where only the locked lots tell how.
 
-    `usage` is None where all of the hold is due.
+    `usage` is None where all of the hold is due; `max_cost_nanos` is the job's own limit.
     """
 
     hold: Hold
     usage: Usage | None
     instrument: str
+    max_cost_nanos: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from app.domain import routing
@@ -10,14 +10,12 @@ from app.domain.errors import DeadlinePassed, NotFound
 from app.domain.hold import Hold
 from app.domain.instrument import Route
 from app.domain.job import FINAL, JobState, Lane, Reason
-from app.domain.settlement import Settlement
 from app.gateway import Gateway
 from app.services.replenish.outlook import Outlooks
 from app.services.starting.purse import Purse
-from app.services.starting.refusing import end, given_up, put_back, refuse
-from app.store import settlements
+from app.services.starting.refusing import end, put_back, put_off, refuse
 from app.store.engine import again, transaction
-from app.store.starting import claims, funds, histories, starts, windows
+from app.store.starting import claiming, funds, histories, starts, windows
 from app.store.starting.claims import Claimed, Left
 from app.store.starting.histories import History
 from app.store.starting.starts import NewAttempt, Refusal
@@ -44,6 +42,7 @@ class Started:
     request: bytes
     stream: bool = False
     betas: str | None = None
+    max_cost_nanos: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,59 +60,33 @@ class Starts:
 _NO_HISTORY: Final = History(hold=None, failed_routes=())
 
 
-@dataclass(frozen=True, slots=True)
-class _Sorted:
-    """A group's jobs by what becomes of them. `given_up` cannot start, and have a hold already."""
-
-    started: list[Started] = field(default_factory=list)
-    refused: list[Refusal] = field(default_factory=list)
-    given_up: list[Settlement] = field(default_factory=list)
-
-    @property
-    def ended(self) -> tuple[str, ...]:
-        return tuple(each.job_id for each in self.refused if each.state in FINAL)
-
-
 def start(gateway: Gateway, job_ids: Sequence[str], worker_id: str) -> Starts:
     """Start those of `job_ids` that are due and free. Each hold is drawn before its call begins."""
-    came, left, outlooks = again(lambda: _start(gateway, job_ids, worker_id))
+    came, outlooks = again(lambda: _start(gateway, job_ids, worker_id))
     outlooks.ask()
-    ended = set(came.ended)
-    if came.given_up:
-        # By themselves: their lots would be locked after those of the new holds, out of order.
-        # Until then they are leased like any other, and come back if this process dies.
-        ended |= again(lambda: _give_up(gateway, came.given_up))
     for lane in Lane:
-        gateway.broker.nudge(lane, [job.id for job in left if job.lane is lane])
-    return Starts(started=tuple(came.started), ended=tuple(sorted(ended)), left=tuple(left))
+        gateway.broker.nudge(lane, [job.id for job in came.left if job.lane is lane])
+    return came
 
 
-def _start(
-    gateway: Gateway, job_ids: Sequence[str], worker_id: str
-) -> tuple[_Sorted, list[Left], Outlooks]:
-    free = _free_instruments(gateway) if len(job_ids) > 1 else ()
+def _start(gateway: Gateway, job_ids: Sequence[str], worker_id: str) -> tuple[Starts, Outlooks]:
+    free, lease_s = _free_instruments(gateway), gateway.settings.lease_s
     with transaction(gateway.engine) as conn:
-        claimed, left = claims.claim(conn, job_ids, worker_id, gateway.settings.lease_s, free=free)
+        claimed, left, locked = claiming.claim(conn, job_ids, worker_id, lease_s, free=free)
         tried = [job.id for job in claimed if job.attempt > 1]
         past = histories.of(conn, tried) if tried else {}
         broke = [job for job in claimed if past.get(job.id, _NO_HISTORY).hold is None]
-        locked = funds.lock(conn, broke)
+        locked = funds.lock(conn, broke) if locked is None else locked
         outlooks = Outlooks(gateway, conn)
-        came = _sort(gateway, claimed, past, Purse(locked), outlooks)
-        new = [job.hold for job in came.started if past.get(job.id, _NO_HISTORY).hold is None]
-        starts.write(conn, new, [_attempt(job) for job in came.started])
-        windows.reserve(conn, new, locked.windows)
-        if came.refused:
-            starts.refuse(conn, came.refused)
-    _tell_unknown(gateway, claimed, came.refused)
-    return came, left, outlooks
-
-
-def _give_up(gateway: Gateway, hopeless: Sequence[Settlement]) -> set[str]:
-    with transaction(gateway.engine) as conn:
-        ended = settlements.settle(conn, hopeless)
-        windows.move(conn, sorted(ended))
-    return ended
+        started, refusals = _sort(gateway, claimed, past, Purse(locked), outlooks)
+        new_holds = [job.hold for job in started if past.get(job.id, _NO_HISTORY).hold is None]
+        starts.write(conn, new_holds, [_attempt(job) for job in started])
+        windows.reserve(conn, new_holds, locked.windows)
+        if refusals:
+            starts.refuse(conn, refusals)
+    _tell_unknown(gateway, claimed, refusals)
+    ended = tuple(r.job_id for r in refusals if r.state in FINAL)
+    return Starts(started=tuple(started), ended=ended, left=tuple(left)), outlooks
 
 
 def _tell_unknown(
@@ -140,18 +113,16 @@ def _sort(
     histories: Mapping[str, History],
     purse: Purse,
     outlooks: Outlooks,
-) -> _Sorted:
-    came = _Sorted()
+) -> tuple[list[Started], list[Refusal]]:
+    started, refusals = [], []
     for job in claimed:
         history = histories.get(job.id, _NO_HISTORY)
         outcome = _try(gateway, job, history, purse, outlooks)
-        if isinstance(outcome, Started):
-            came.started.append(outcome)
-        elif history.hold is not None and outcome.state in FINAL:
-            came.given_up.append(given_up(job, history.hold, outcome))
+        if isinstance(outcome, Refusal):
+            refusals.append(outcome)
         else:
-            came.refused.append(outcome)
-    return came
+            started.append(outcome)
+    return started, refusals
 
 
 def _try(
@@ -159,8 +130,9 @@ def _try(
 ) -> Started | Refusal:
     instrument = gateway.catalog.instrument(job.instrument)
     if job.left_s <= 0:
-        return end(job, JobState.EXPIRED, DeadlinePassed(), 504)
-    if instrument is None:
+        late = DeadlinePassed()
+        return end(job, JobState.EXPIRED, late, 504) if history.hold is None else put_off(job)
+    if instrument is None or (job.request is None and history.hold is not None):
         return put_back(gateway, job)
     if job.is_read and job.request is None:
         gone = NotFound("The request's body is gone; send the request again.")
@@ -189,6 +161,7 @@ def _try(
         request=job.request,
         stream=job.stream,
         betas=job.betas,
+        max_cost_nanos=job.max_cost_nanos,
     )
 
 

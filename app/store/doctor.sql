@@ -158,7 +158,8 @@ SELECT 'only answers cost money', j.id,
        + coalesce(j.cost_nanos, 0) > 0
 
 UNION ALL
--- Lots of tokens have a price of their own; without a usage to believe, the hold is what is paid.
+-- Lots of tokens have a price of their own, which may be nothing for a few; without a usage to
+-- believe, the hold is what is paid.
 SELECT 'what an answer used is paid for by somebody', j.id,
        format('%s in and %s out, cost %s, shortfall %s', j.input_tokens, j.output_tokens,
               j.cost_nanos, coalesce(t.amount_nanos, 0))
@@ -167,9 +168,7 @@ SELECT 'what an answer used is paid for by somebody', j.id,
   JOIN attempts a ON a.job_id = j.id AND a.number = j.attempt
   LEFT JOIN transfers t ON t.job_id = j.id AND t.kind = 'shortfall'
  WHERE j.state = 'succeeded' AND a.flag IS NULL AND j.input_tokens IS NOT NULL
-   AND NOT EXISTS (SELECT FROM hold_lots p WHERE p.job_id = j.id AND p.tokens IS NOT NULL)
-   AND NOT EXISTS (SELECT FROM transfers p JOIN lots l ON l.id = p.lot_id
-                    WHERE p.job_id = j.id AND l.tokens IS NOT NULL)
+   AND NOT EXISTS (SELECT FROM lots l WHERE l.account_id = j.account_id AND l.tokens IS NOT NULL)
    AND j.cost_nanos + coalesce(t.amount_nanos, 0)
        <> div(j.input_tokens::numeric * h.input_price_nanos
               + j.output_tokens::numeric * h.output_price_nanos + 999999, 1000000)

@@ -30,6 +30,7 @@ BROKEN: dict[str, str] = {
     "used_is_never_negative": "UPDATE lots SET used_nanos = -1",
     "held_is_never_negative": "UPDATE lots SET held_nanos = -1",
     "a_lot_never_goes_below_zero": "UPDATE lots SET held_nanos = amount_nanos - used_nanos + 1",
+    "a_closed_lot_is_held_by_nobody": "UPDATE lots SET closed_at = now(), held_nanos = 1",
     "lots_have_a_known_source": "UPDATE lots SET source = 'theft'",
     "tokens_of_a_lot_cost_their_share_of_it": """
         UPDATE lots SET tokens_used = tokens_used + 1 WHERE id = :unit

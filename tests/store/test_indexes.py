@@ -6,11 +6,10 @@ import pytest
 from sqlalchemy import Connection, event, text
 
 from app.domain.job import Lane
-from app.domain.pricing import Usage
 from app.store import jobs, leases, queue, stored, submissions
 from app.store.keeping import purge, unwanted, waking
-from app.store.keeping.waking import Waiting
-from app.store.starting import claims, funds
+from app.store.keeping.waking import Reach, Waiting
+from app.store.starting import claiming, claims, funds
 from tests.store.conftest import Book
 
 Ask = Callable[[Connection, Book], object]
@@ -58,7 +57,13 @@ ASKED: dict[str, tuple[str, Ask]] = {
     ),
     "which jobs go on after a deposit": (
         "ix_jobs_short_of_balance",
-        lambda conn, book: waking.wake(conn, [(_able(book), 10**9)], share=20),
+        lambda conn, book: waking.wake(
+            conn, [(_able(book), Reach(nanos=10**9, tokens=0))], share=20
+        ),
+    ),
+    "which jobs go on by lots of tokens": (
+        "ix_jobs_short_of_balance",
+        lambda conn, book: waking.wake(conn, [(_able(book), Reach(nanos=9, tokens=9))], share=20),
     ),
     "which bodies are old": (
         "job_payloads_have_one_row_per_key",
@@ -99,7 +104,7 @@ ASKED: dict[str, tuple[str, Ask]] = {
     ),
     "whether a job may start": (
         "jobs_have_one_row_per_key",
-        lambda conn, book: claims.claim(conn, [book.queued], "worker_1", 30, free=[]),
+        lambda conn, book: claiming.claim(conn, [book.queued], "worker_1", 30, free=[]),
     ),
     "which jobs may start": (
         "jobs_have_one_row_per_key",
@@ -138,9 +143,15 @@ def test_other_accounts_lots_are_not_looked_at(conn: Connection, book: Book) -> 
     conn.execute(text("SET LOCAL session_replication_role = replica"))
     conn.execute(_OTHERS, {"account": book.other_account})
     conn.execute(text("ANALYZE lots"))
-    claimed, _ = claims.claim(conn, [book.queued], "worker_1", 30, free=[])
+    claimed, *_ = claiming.claim(conn, [book.queued], "worker_1", 30, free=[])
     (plan,) = _plans(conn, lambda: funds.lock(conn, claimed))
     assert "ix_lots_open" in plan
+
+
+def test_other_jobs_are_not_gone_through_for_one(conn: Connection, book: Book) -> None:
+    """A job that starts alone is looked up by its id, its lots by their account."""
+    plans = _plans(conn, lambda: claiming.claim(conn, [book.queued], "worker_1", 30, free=[]))
+    assert any("jobs_have_one_row_per_key" in plan and "ix_lots" in plan for plan in plans)
 
 
 def _able(book: Book) -> Waiting:
@@ -150,7 +161,8 @@ def _able(book: Book) -> Waiting:
         least_nanos=1,
         drawable_nanos=10**9,
         drawable_tokens=0,
-        bound=Usage(input_tokens=1, output_tokens=1),
+        fewest_tokens=None,
+        ratio_ppm=1_000_000,
     )
 
 

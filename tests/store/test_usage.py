@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Connection, event
 
 from app.domain.usage.summary import ONE_DAY, Days, Grouping
+from app.store import money
 from app.store.keeping import closing
 from app.store.operating import overview
 from app.store.usage import days, receipts
@@ -29,7 +30,7 @@ ASKED: dict[str, tuple[str, Ask]] = {
             book.account,
             since=None,
             before=None,
-            states=(),
+            states=None,
             instrument=None,
             key_id=None,
             limit=20,
@@ -46,6 +47,10 @@ ASKED: dict[str, tuple[str, Ask]] = {
     "the jobs of a day": (
         "jobs_have_one_row_per_key",
         lambda conn, _: closing.look(conn, date(2026, 1, 1), None),
+    ),
+    "what operators took back": (
+        "a_lot_pays_a_job_once",
+        lambda conn, book: money.sums_of(conn, book.account),
     ),
     "what is held": ("ix_holds_open", lambda conn, _: overview.open_holds(conn, None)),
     "what was charged last": (

@@ -2,10 +2,14 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from typing import Final
 
 from app.domain.hold import Capture, Hold, Kind
 from app.domain.lots import Lot, draw_tokens, drawing_order, spent
 from app.domain.pricing import Usage, cost, uncovered
+
+NANOS_MAX: Final = 2**63 - 1
+"""No sum of money is above it."""
 
 
 class Till:
@@ -23,12 +27,20 @@ class Till:
         """The lots as they stand now."""
         return self._lots
 
-    def pay(self, hold: Hold, usage: Usage | None, instrument: str) -> tuple[Capture, ...]:
+    def pay(
+        self,
+        hold: Hold,
+        usage: Usage | None,
+        instrument: str,
+        *,
+        max_cost_nanos: int | None = None,
+    ) -> tuple[Capture, ...]:
         """Settle a hold for what was used; without a usage report all of it is spent.
 
         The first tokens, input before output, are paid by the hold's lots of tokens, the rest at
         its price by its money. What that does not cover further lots of the account pay, in
-        drawing order; what is missing then is a shortfall.
+        drawing order, as far as the job's own `max_cost_nanos` lets them; what is missing then is a
+        shortfall.
         """
         captures, covered = self._spend_tokens(hold, usage)
         in_money = sum(part.nanos for part in hold.parts if part.tokens is None)
@@ -38,11 +50,17 @@ class Till:
         # Only an overrun lacks any: the hold's own parts cover all that was bounded.
         lacking = _tokens_lacking(hold, usage, covered, in_money)
         for part in draw_tokens(further, lacking):
+            if part.nanos > _allowed(captures, max_cost_nanos):
+                continue
             captures.append(self._take(part.lot_id, 0, tokens=part.tokens, kind=Kind.OVERRUN))
             covered += part.tokens or 0
         owed = cost(uncovered(usage, covered), hold.price)
         captures += self._spend_money(hold, owed)
-        return (*captures, *self._overrun(hold, instrument, max(0, owed - in_money)))
+        missing = max(0, owed - in_money)
+        allowed = min(missing, _allowed(captures, max_cost_nanos))
+        overrun = self._overrun(hold, instrument, allowed)
+        shortfall = missing - sum(each.captured_nanos for each in overrun)
+        return (*captures, *overrun, *([_shortfall(shortfall)] if shortfall else []))
 
     def _spend_tokens(self, hold: Hold, usage: Usage | None) -> tuple[list[Capture], int]:
         captures, covered = [], 0
@@ -71,11 +89,6 @@ class Till:
             if nanos:
                 missing -= nanos
                 captures.append(self._take(lot.id, 0, nanos=nanos, kind=Kind.OVERRUN))
-        if missing:
-            shortfall = Capture(
-                lot_id=None, held_nanos=0, captured_nanos=missing, kind=Kind.SHORTFALL
-            )
-            captures.append(shortfall)
         return captures
 
     def _further(self, hold: Hold, instrument: str) -> list[Lot]:
@@ -112,6 +125,17 @@ class Till:
             tokens=tokens or 0,
             kind=kind,
         )
+
+
+def _allowed(captures: Iterable[Capture], max_cost_nanos: int | None) -> int:
+    """What a job may still cost after these captures, in nano-dollars."""
+    if max_cost_nanos is None:
+        return NANOS_MAX
+    return max(0, max_cost_nanos - sum(each.captured_nanos for each in captures))
+
+
+def _shortfall(nanos: int) -> Capture:
+    return Capture(lot_id=None, held_nanos=0, captured_nanos=nanos, kind=Kind.SHORTFALL)
 
 
 def _total(usage: Usage) -> int:

@@ -46,7 +46,12 @@ def billed(gateway: Gateway, settlement: Settlement, job: Started, answer: Answe
     )
     nanos = _plain_cost(job, usage, flag)
     if nanos is None:
-        due = Due(hold=job.hold, usage=usage, instrument=job.instrument)
+        due = Due(
+            hold=job.hold,
+            usage=usage,
+            instrument=job.instrument,
+            max_cost_nanos=job.max_cost_nanos,
+        )
         return replace(settlement, due=due)
     return _with(gateway, settlement, capture(job.hold, nanos))
 
@@ -67,13 +72,17 @@ def _plain_cost(job: Started, usage: Usage | None, flag: Flag | None) -> int | N
     if flag in FREE:
         return 0
     nanos = job.hold.nanos if usage is None else cost(usage, job.hold.price)
+    if flag is Flag.PARTIAL and not job.hold.has_tokens:
+        # Estimates are bounded by the whole bound, a calibrated hold is made by less.
+        nanos = min(nanos, job.hold.nanos)
     return None if job.hold.has_tokens or nanos > job.hold.nanos else nanos
 
 
 def _paid(gateway: Gateway, till: Till, s: Settlement) -> Settlement:
     if s.due is None:
         return s
-    captures = till.pay(s.due.hold, s.due.usage, s.due.instrument)
+    due = s.due
+    captures = till.pay(due.hold, due.usage, due.instrument, max_cost_nanos=due.max_cost_nanos)
     for kind in {each.kind for each in captures} - {Kind.CAPTURE}:
         _above.labels(kind).inc()
     return _with(gateway, replace(s, due=None), captures)

@@ -3,12 +3,10 @@
 from dataclasses import replace
 from typing import Final
 
-from app.domain.attempt import AttemptState
 from app.domain.errors import BusbarError, InsufficientBalance
-from app.domain.hold import Hold, HoldState, capture
 from app.domain.job import JobState, Lane, OnEmpty, Reason
 from app.domain.money import format_dollars
-from app.domain.settlement import Settlement
+from app.domain.replenishing.outlook import holds_s
 from app.gateway import Gateway
 from app.services.replenish.outlook import Outlooks
 from app.services.starting.purse import Full, Short
@@ -22,9 +20,9 @@ soon as its account can pay; this is for a price that fell."""
 CAP_FIRST_S: Final = 2.0
 CAP_HELD_MAX_S: Final = 300.0
 CAP_LOOK_S: Final = 3_600.0
-"""How long a job waits whose cap is reached: doubled each time while jobs under way hold a part of
-it, which may come back; else until the cap resets, but no longer than it may take until one notices
-that it was raised."""
+"""How long a job waits whose cap is reached: doubled each time while jobs under way hold what it
+lacks, which may come back; else until the cap resets, but no longer than it may take until one
+notices that it was raised."""
 
 UNKNOWN_FIRST_S: Final = 2.0
 UNKNOWN_MAX_S: Final = 300.0
@@ -44,7 +42,8 @@ def refuse(
         told = outlooks.tell(
             job.account_id,
             job.instrument,
-            needed_nanos=why.needed_nanos,
+            bound=why.bound,
+            price=why.price,
             available_nanos=why.available_nanos,
         )
         ended = end(job, JobState.FAILED, told.error, told.status_code)
@@ -52,23 +51,12 @@ def refuse(
     return _wait(gateway, job, why, outlooks)
 
 
-def given_up(job: Claimed, hold: Hold, refusal: Refusal) -> Settlement:
-    """Return the same end for a job that has a hold of an earlier attempt: it is given back."""
-    captures = capture(hold, 0)
-    return Settlement(
-        job_id=job.id,
-        attempt=job.attempt,
-        state=refusal.state,
-        attempt_state=AttemptState.INTERRUPTED,
-        counted=False,
-        status_code=refusal.status_code,
-        error_code=refusal.error_code,
-        error_message=refusal.error_message,
-        hold_state=HoldState.RELEASED,
-        captures=captures,
-        transfer_ids=("",) * len(captures),
-        caps=hold.caps,
-    )
+def put_off(job: Claimed) -> Refusal:
+    """Leave a job past its deadline that has a hold to the sweep, which ends it and gives it back.
+
+    Its lots would be locked here after those of the group's new holds, out of their order.
+    """
+    return Refusal(job_id=job.id, state=JobState.WAITING, reason=Reason.CAPACITY)
 
 
 def _wait(gateway: Gateway, job: Claimed, why: Short, outlooks: Outlooks) -> Refusal:
@@ -92,10 +80,11 @@ def _wait(gateway: Gateway, job: Claimed, why: Short, outlooks: Outlooks) -> Ref
 
 def _capped(gateway: Gateway, job: Claimed, why: Full) -> Refusal:
     if job.on_empty is OnEmpty.FAIL:
-        return end(job, JobState.FAILED, why.error, 402)
-    left_s = (why.window.resets_at - gateway.now()).total_seconds()
-    delay_s = min(max(left_s, CAP_FIRST_S), CAP_LOOK_S)
-    if why.window.held_nanos:
+        ended = end(job, JobState.FAILED, why.error, 503 if why.will_free else 402)
+        return replace(ended, retry_s=holds_s(_jitter(gateway)) if why.will_free else 0.0)
+    assert why.window.resets_in_s is not None
+    delay_s = min(max(why.window.resets_in_s, CAP_FIRST_S), CAP_LOOK_S)
+    if why.will_free:
         delay_s = min(delay_s, _doubled(CAP_FIRST_S, CAP_HELD_MAX_S, job.attempt))
     return Refusal(
         job_id=job.id,

@@ -17,7 +17,6 @@ from sqlalchemy import (
     func,
     or_,
     select,
-    true,
     update,
 )
 
@@ -78,21 +77,20 @@ def claim(
 ) -> tuple[list[Claimed], list[Left]]:
     """Lease those of `ids` that are due and unclaimed; rows another worker looks at are skipped.
 
-    Of many, only as many as CLAIM_BYTES_MAX lets through, and without the bodies of jobs that have
-    neither a hold nor an account with anything to draw. `free` names the instruments that need
+    Only as many as CLAIM_BYTES_MAX lets through, and without the bodies of jobs that have neither a
+    hold nor an account with anything to draw. `free` names the instruments that need
     neither.
     """
     values = {"ids": list(ids), "worker_id": worker_id, "lease_s": lease_s}
-    if len(ids) == 1:
-        return [_to_claimed(row) for row in _CLAIM_ONE(conn, **values)], []
-    found = _CLAIM_MANY(conn, **values, free=list(free)).all()
+    found = _CLAIM(conn, **values, free=list(free)).all()
     return (
-        [_to_claimed(row) for row in found if row.attempt is not None],
+        [to_claimed(row) for row in found if row.attempt is not None],
         [Left(id=row.id, lane=Lane(row.lane)) for row in found if row.attempt is None],
     )
 
 
-def _to_claimed(row: Any) -> Claimed:
+def to_claimed(row: Any) -> Claimed:
+    """Return the job of a row that `OF_CLAIMED` and its body make."""
     return Claimed(
         id=row.id,
         attempt=row.attempt,
@@ -120,7 +118,7 @@ _OF_DUE: Final[tuple[Any, ...]] = (
     *(jobs.c.id, jobs.c.lane, jobs.c.account_id, jobs.c.instrument),
     *(jobs.c.attempt, jobs.c.request_bytes),
 )
-_OF_CLAIMED: Final[tuple[Any, ...]] = (
+OF_CLAIMED: Final[tuple[Any, ...]] = (
     *(jobs.c.attempt, jobs.c.account_id, jobs.c.instrument, jobs.c.endpoint, jobs.c.on_empty),
     *(jobs.c.input_tokens_max, jobs.c.output_tokens_max, jobs.c.failures),
     *(jobs.c.stream, jobs.c.betas, jobs.c.key_id, jobs.c.max_cost_nanos),
@@ -131,36 +129,25 @@ _OF_CLAIMED: Final[tuple[Any, ...]] = (
 )
 
 
-def _claim_one() -> Prepared:
-    """One job is taken whatever it weighs, and nearly always it can pay: nothing to ask first."""
-    due = _due(jobs.c.id)
-    claimed = _claimed(due, jobs.c.id, jobs.c.lane, *_OF_CLAIMED)
-    body = and_(job_payloads.c.job_id == claimed.c.id, job_payloads.c.kind == "request")
-    return Prepared(
-        select(claimed, true().label("is_read"), job_payloads.c.body).select_from(
-            claimed.outerjoin(job_payloads, body)
-        )
-    )
-
-
-def _claim_many() -> Prepared:
-    due = _weighed(_due(*_OF_DUE))
-    claimed = _claimed(due, jobs.c.id.label("claimed_id"), *_OF_CLAIMED)
+def _claim() -> Prepared:
+    some = _weighed(due(*_OF_DUE))
+    claimed = leased(some, jobs.c.id.label("claimed_id"), *OF_CLAIMED)
     body = and_(
         job_payloads.c.job_id == claimed.c.claimed_id,
         job_payloads.c.kind == "request",
-        due.c.is_read,
+        some.c.is_read,
     )
     return Prepared(
-        select(due.c.id, due.c.lane, due.c.is_read, claimed, job_payloads.c.body)
+        select(some.c.id, some.c.lane, some.c.is_read, claimed, job_payloads.c.body)
         .select_from(
-            due.outerjoin(claimed, claimed.c.claimed_id == due.c.id).outerjoin(job_payloads, body)
+            some.outerjoin(claimed, claimed.c.claimed_id == some.c.id).outerjoin(job_payloads, body)
         )
-        .order_by(due.c.id)
+        .order_by(some.c.id)
     )
 
 
-def _due(*columns: Any) -> CTE:
+def due(*columns: Any) -> CTE:
+    """Return those of the parameter `ids` that may start, locked; taken ones are skipped."""
     return (
         select(*columns)
         .where(jobs.c.id == func.any(_IDS), STILL_RUNNABLE, jobs.c.run_at <= func.now())
@@ -199,10 +186,11 @@ def _weighed(due: CTE) -> CTE:
     )
 
 
-def _claimed(due: CTE, *columns: Any) -> CTE:
-    statement = update(jobs).where(jobs.c.id == due.c.id)
-    if "fits" in due.c:
-        statement = statement.where(due.c.fits)
+def leased(some: CTE, *columns: Any) -> CTE:
+    """Return the leasing of some jobs, to the parameter `worker_id` for `lease_s`."""
+    statement = update(jobs).where(jobs.c.id == some.c.id)
+    if "fits" in some.c:
+        statement = statement.where(some.c.fits)
     return (
         statement.values(
             state="running",
@@ -220,5 +208,4 @@ def _claimed(due: CTE, *columns: Any) -> CTE:
     )
 
 
-_CLAIM_ONE: Final = _claim_one()
-_CLAIM_MANY: Final = _claim_many()
+_CLAIM: Final = _claim()

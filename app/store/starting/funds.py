@@ -4,7 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import ARRAY, Connection, Text, bindparam, func, select
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Connection,
+    Text,
+    bindparam,
+    func,
+    select,
+)
 
 from app.domain.limits.cap import Window
 from app.domain.lots import Lot
@@ -39,11 +47,18 @@ def lock(conn: Connection, broke: Sequence[Claimed]) -> Funds:
     empty = account_ids - {row.account_id for row in found}
     # What never fits under a cap is told so also then, before anybody buys a balance for it.
     about = [*found, *(_ACCOUNTS(conn, account_ids=sorted(empty)) if empty else ())]
+    return with_rules(conn, broke, tuple(map(to_lot, found)), about)
+
+
+def with_rules(
+    conn: Connection, broke: Sequence[Claimed], found: tuple[Lot, ...], about: Sequence[Any]
+) -> Funds:
+    """Return lots that are locked with what else holds on them must heed, by the accounts' rows."""
     capped = {row.account_id for row in about if row.is_capped}
     keys = {job.key_id for job in broke if job.account_id in capped}
     calibrated = frozenset(row.account_id for row in about if row.hold_mode == "calibrated")
     return Funds(
-        lots=tuple(map(to_lot, found)),
+        lots=found,
         windows=tuple(windows.lock(conn, sorted(capped), sorted(keys)) if capped else ()),
         calibrated=calibrated,
         ratios=windows.ratios(conn) if calibrated else {},
@@ -66,6 +81,12 @@ def to_lot(row: Any) -> Lot:
     )
 
 
+def is_capped(account_id: ColumnElement[str]) -> ColumnElement[bool]:
+    """True for an account that has caps in force."""
+    in_force = caps.c.removed_at.is_(None)
+    return select(caps.c.id).where(caps.c.account_id == account_id, in_force).exists()
+
+
 def _lock_lots() -> Prepared:
     # What else a hold depends on comes along, once per account, so that those without caps need no
     # question more.
@@ -83,10 +104,7 @@ _WANTED: Final = bindparam("account_ids", type_=ARRAY(Text()))
 _ABOUT: Final = select(
     accounts.c.id.label("account_id"),
     accounts.c.hold_mode,
-    select(caps.c.id)
-    .where(caps.c.account_id == accounts.c.id, caps.c.removed_at.is_(None))
-    .exists()
-    .label("is_capped"),
+    is_capped(accounts.c.id).label("is_capped"),
 ).where(accounts.c.id == func.any(_WANTED))
 _ACCOUNTS: Final = Prepared(_ABOUT)
 _LOCK_LOTS: Final = _lock_lots()

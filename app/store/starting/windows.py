@@ -12,12 +12,16 @@ from sqlalchemy import (
     BigInteger,
     Connection,
     Date,
+    Double,
+    Interval,
     Text,
     bindparam,
+    case,
     cast,
     func,
     insert,
     literal,
+    literal_column,
     select,
     true,
     update,
@@ -78,14 +82,23 @@ def _to_window(row: Any) -> Window:
         starts_on=row.starts_on,
         held_nanos=row.held_nanos,
         spent_nanos=row.spent_nanos,
+        resets_in_s=row.resets_in_s,
     )
+
+
+_A_DAY: Final = literal_column("interval '1 day'", type_=Interval())
+_A_MONTH: Final = literal_column("interval '1 month'", type_=Interval())
 
 
 def _binding() -> CTE:
     """The caps in force that bind, with the first day of their window, by the database's clock."""
     moment = func.timezone("UTC", func.now())
+    began = func.date_trunc(caps.c.period, moment)
+    one = case((caps.c.period == Period.DAY.value, _A_DAY), else_=_A_MONTH)
+    left: Any = func.extract("epoch", began + one - moment)
     return (
-        select(caps, cast(func.date_trunc(caps.c.period, moment), Date()).label("starts_on"))
+        select(caps, cast(began, Date()).label("starts_on"))
+        .add_columns(left.cast(Double()).label("resets_in_s"))
         .where(caps.c.account_id == func.any(bindparam("account_ids", type_=ARRAY(Text()))))
         .where(caps.c.subject_id == func.any(bindparam("subject_ids", type_=ARRAY(Text()))))
         .where(caps.c.removed_at.is_(None))

@@ -62,6 +62,28 @@ def test_what_nobody_has_is_the_platforms_shortfall(gateway: Gateway) -> None:
     assert (job.state, job.cost_nanos) == ("succeeded", HOLD_NANOS + 100)
 
 
+def test_no_job_costs_more_than_its_own_limit(gateway: Gateway, customer: Customer) -> None:
+    """What an answer cost above its `max_cost` is the platform's, however much the account has."""
+    job_id = make_job(gateway, customer, max_cost=f"0.{HOLD_NANOS + 7:09d}")
+    settle_one(gateway, start_one(gateway, job_id), answer(SENT, GOT))
+    assert [(k, n) for k, _, n in transfers(gateway, job_id)] == [
+        ("capture", HOLD_NANOS),
+        ("overrun", 7),
+        ("shortfall", EXCESS_NANOS - 7),
+    ]
+    assert read_job(gateway, customer, job_id).cost_nanos == HOLD_NANOS + 7
+
+
+def test_no_further_tokens_pay_above_the_limit(gateway: Gateway, customer: Customer) -> None:
+    """Lots of tokens heed the job's own limit as money does."""
+    job_id = make_job(gateway, customer, max_cost=HOLD)
+    started = start_one(gateway, job_id)
+    unit = make_tokens(gateway, customer, 1_000, 1_000_000)
+    settle_one(gateway, started, answer(SENT, GOT))
+    assert read_job(gateway, customer, job_id).cost_nanos == HOLD_NANOS
+    assert tokens_of(gateway, unit) == (0, 0, 0)
+
+
 def test_what_others_hold_is_left_alone(gateway: Gateway) -> None:
     """An overrun takes what is available, not what another job holds."""
     owner = make_customer(gateway, "0")

@@ -19,6 +19,13 @@ def test_half_an_answer_is_a_cancelled_job_that_costs(gateway: Gateway, customer
     assert attempts(gateway, job_id) == ["interrupted"]
 
 
+def test_half_an_answer_costs_no_more_than_its_hold(gateway: Gateway, customer: Customer) -> None:
+    """Who left early pays at most what was held, however its tokens were counted."""
+    job_id = make_job(gateway, customer, stream=True)
+    settle_one(gateway, start_one(gateway, job_id), replace(answer(218, 200), partial=True))
+    assert hold_of(gateway, job_id) == ("captured", HOLD_NANOS, HOLD_NANOS)
+
+
 def test_half_an_answer_names_its_job(gateway: Gateway, customer: Customer) -> None:
     """Whoever is told of it can look at what was made."""
     job_id = make_job(gateway, customer, stream=True)

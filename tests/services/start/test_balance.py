@@ -124,12 +124,14 @@ def test_a_job_that_was_only_refused_has_not_started(gateway: Gateway, poor: Cus
 
 
 def test_a_refusal_does_not_forget_an_earlier_start(gateway: Gateway, customer: Customer) -> None:
-    """A job that ends in its second claim keeps the moment at which its first attempt began."""
+    """A job refused in its second claim keeps the moment at which its first attempt began."""
     job_id = make_job(gateway, customer)
     settle_one(gateway, start_one(gateway, job_id), failure())
     began = job_row(gateway, job_id).started_at
     let_pass(gateway, job_id, "deadline_at", 86_401)
-    assert start(gateway, [job_id], WORKER).ended == (job_id,)
+    let_pass(gateway, job_id, "run_at", 60)
+    start(gateway, [job_id], WORKER)
+    assert job_row(gateway, job_id).attempt == 2
     assert job_row(gateway, job_id).started_at == began
 
 

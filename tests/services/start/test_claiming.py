@@ -13,7 +13,7 @@ from app.gateway import Gateway
 from app.services.cancel import cancel
 from app.services.keeping.sweep import sweep
 from app.services.settle import Finished, settle
-from app.services.start import start
+from app.services.start import Starts, start
 from app.services.starting.refusing import UNKNOWN_FIRST_S, UNKNOWN_MAX_S
 from tests.factories import (
     WORKER,
@@ -145,11 +145,13 @@ def test_a_job_past_its_deadline_expires(gateway: Gateway, customer: Customer) -
 
 
 def test_an_expired_job_gives_back_its_hold(gateway: Gateway, customer: Customer) -> None:
-    """A hold kept over from an earlier attempt is released when the job expires."""
+    """A job too late that has a hold of an earlier attempt is left to the sweep, which ends it."""
     job_id = make_job(gateway, customer)
     settle_one(gateway, start_one(gateway, job_id), Interrupted(cancelled=False))
     let_pass(gateway, job_id, "deadline_at", 86_401)
-    assert start(gateway, [job_id], WORKER).ended == (job_id,)
+    assert start(gateway, [job_id], WORKER) == Starts(started=(), ended=())
+    sweep(gateway)
+    assert standing(gateway, job_id) == ("expired", None, 0)
     assert hold_of(gateway, job_id) == ("released", HOLD_NANOS, 0)
     assert money(gateway, customer) == (0, 0)
 
