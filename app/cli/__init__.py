@@ -41,6 +41,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
         "Let an account buy credit by itself, within a monthly cap.",
     ),
     "caps": ("app.cli.money.caps", "Cap what an account or a key may spend."),
+    "holds": ("app.cli.money.holds", "Show what is held for long, and release what is stuck."),
     "prices": ("app.cli.money.prices", "Show the catalog's prices, and what is odd about them."),
     "audit": ("app.cli.money.audit", "Show what operators did."),
     "doctor": (

@@ -8,11 +8,12 @@ import typer
 from app.catalog import load
 from app.cli import orphan
 from app.cli.standing import options
-from app.cli.standing.house import READY_FILE, stand
+from app.cli.standing.house import stand
 from app.cli.standing.interrupts import Interrupted, Interrupts
 from app.cli.standing.plan import Wishes, own_catalog
 from app.cli.standing.ports import Refused
 from app.cli.standing.processes import GaveUp
+from app.cli.standing.ready import READY_FILE
 from app.cli.standing.voice import Voice
 from app.cli.terminal import failing, missing
 from app.domain.money import parse_dollars
@@ -57,7 +58,7 @@ def up(
     _check_metrics_ports(settings, workers)
     voice = Voice(quiet=quiet)
     if chosen is not None:
-        for line in missing.missing_keys(load(chosen)):
+        for line in missing.remarks(load(chosen)):
             voice.warn(line)
     place = (state or settings.state_dir).resolve()
     extra = None if ready_file is None else ready_file.resolve()

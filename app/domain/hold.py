@@ -16,6 +16,13 @@ class HoldState(StrEnum):
     RELEASED = "released"
 
 
+class HoldMode(StrEnum):
+    """How much an account's jobs set aside: their whole bound, or what like prompts have needed."""
+
+    BOUND = "bound"
+    CALIBRATED = "calibrated"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
     """What a job may cost at most, the lots it draws from, and the price it was made at.

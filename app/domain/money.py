@@ -7,7 +7,8 @@ NANOS_PER_DOLLAR: Final = 1_000_000_000
 DOLLARS_MAX: Final = 9_000_000_000
 """The largest amount in dollars: what a BIGINT of nano-dollars can hold, rounded down."""
 
-_DECIMAL: Final = re.compile(r"(\d{1,10})(?:\.(\d{1,9}))?", re.ASCII)
+_DECIMAL: Final = re.compile(r"(\d{1,40})(?:\.(\d{1,9}))?", re.ASCII)
+"""More digits than fit are let through so far, so that they are refused as too large."""
 
 
 def parse_dollars(text: str) -> int:

@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from http import HTTPStatus
+from ipaddress import ip_address
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import requests
 
@@ -51,6 +52,7 @@ class PaymentService:
         self._secret = secret
         self._timeout_s = timeout_s
         self._now = now
+        self._is_local = _is_local(url)
 
     def buy(self, purchase_id: str, account_id: str, amount_nanos: int) -> Asked:
         """Charge for a purchase. Whatever leaves open whether it was charged is Unknown."""
@@ -76,8 +78,8 @@ class PaymentService:
             return Declined(reason=FailureReason.REFUSED)
         return Unknown(why=f"status_{status}")
 
-    def lookup(self, purchase_id: str) -> Found:
-        """Tell what came of a purchase."""
+    def lookup(self, purchase_id: str, amount_nanos: int) -> Found:
+        """Tell what came of a purchase. One that was charged at another amount is Unknown."""
         try:
             status, told = self._call("GET", f"{self._url}/{quote(purchase_id, safe='')}", b"", {})
         except requests.RequestException as error:
@@ -87,7 +89,7 @@ class PaymentService:
             is_its_own = told.get("status") == "absent"
             return Absent() if is_its_own else Unknown(why="status_404")
         if status in _TOLD:
-            return _outcome(told, purchase_id, None)
+            return _outcome(told, purchase_id, amount_nanos)
         return Unknown(why=f"status_{status}")
 
     def _call(
@@ -100,6 +102,8 @@ class PaymentService:
         ends = time.monotonic() + self._timeout_s
         marks = signed(self._secret, body, at_s=int(self._now().timestamp()))
         with requests.Session() as session:
+            # A proxy from the environment must not stand between this machine and itself.
+            session.trust_env = not self._is_local
             try:
                 response = session.request(
                     method,
@@ -120,10 +124,23 @@ class _NotSent(requests.ConnectionError):
     """Nobody listened: nothing was asked."""
 
 
-def _was_refused(error: BaseException | None) -> bool:
-    """True when there was no connection to send anything on, by the types of its causes."""
-    reason = getattr(error.args[0], "reason", None) if error is not None and error.args else None
-    return type(reason).__name__ in ("NewConnectionError", "NameResolutionError")
+def _was_refused(error: requests.ConnectionError) -> bool:
+    """True when there was no connection to send anything on, by the types of its causes.
+
+    A ProxyError tells that the proxy could not be reached, or made no tunnel.
+    """
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    is_nobody = type(reason).__name__ in ("NewConnectionError", "NameResolutionError")
+    return is_nobody or isinstance(error, requests.exceptions.ProxyError)
+
+
+def _is_local(url: str) -> bool:
+    """True when a URL names this machine by a loopback address (RFC 1122, RFC 4291) or name."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _document(response: requests.Response, ends: float) -> Mapping[str, Any]:
@@ -143,7 +160,7 @@ def _document(response: requests.Response, ends: float) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _outcome(told: Mapping[str, Any], purchase_id: str, amount_nanos: int | None) -> Asked:
+def _outcome(told: Mapping[str, Any], purchase_id: str, amount_nanos: int) -> Asked:
     """Turn what a service tells of a purchase into what came of it."""
     if told.get("id") != purchase_id:
         return Unknown(why="another_purchase")
@@ -151,8 +168,13 @@ def _outcome(told: Mapping[str, Any], purchase_id: str, amount_nanos: int | None
         case "declined":
             return Declined(reason=FailureReason.CHARGE_DECLINED)
         case "bought":
-            if amount_nanos is not None and _nanos(told.get("amount")) != amount_nanos:
-                log.error("funding.another_amount purchase=%s", purchase_id)
+            if _nanos(told.get("amount")) != amount_nanos:
+                log.error(
+                    "funding.another_amount purchase=%s asked=%s charged=%.30r",
+                    purchase_id,
+                    format_dollars(amount_nanos),
+                    told.get("amount"),
+                )
                 return Unknown(why="another_amount")
             reference = told.get("reference")
             return Bought(

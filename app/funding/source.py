@@ -16,6 +16,6 @@ class FundingSource(Protocol):
         """Charge for a purchase."""
         ...
 
-    def lookup(self, purchase_id: str) -> Found:
-        """Tell what came of a purchase, without ever charging."""
+    def lookup(self, purchase_id: str, amount_nanos: int) -> Found:
+        """Tell what came of a purchase, without ever charging; another amount leaves it open."""
         ...

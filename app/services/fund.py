@@ -1,54 +1,48 @@
-"""Deposits: credit an account, then wake the jobs that waited for it."""
+"""Deposits that no operator makes: credit an account, then wake the jobs that waited for it."""
 
-import logging
-
-from sqlalchemy.exc import SQLAlchemyError
+from datetime import timedelta
 
 from app.domain.errors import ReferenceReused
+from app.domain.money import format_dollars
 from app.gateway import Gateway
-from app.services.keeping.wake import wake_account
-from app.store import money
+from app.services.operate.credit import wake
 from app.store.engine import again, transaction
-from app.store.money import Deposited
-
-log = logging.getLogger("busbar.fund")
+from app.store.operating import crediting
+from app.store.operating.crediting import Credited, Source, Terms
 
 
 def deposit(
     gateway: Gateway, account_id: str, amount_nanos: int, *, reference: str | None
-) -> Deposited:
+) -> Credited:
     """Credit an account with a lot; the same reference credits it once.
 
     It lasts as long as the settings say.
 
     The credit is committed by itself: however many jobs wait for it, they cannot make it fail.
-    Raises ReferenceReused when the reference was used for another amount.
+    Raises ReferenceReused when the reference was used for another credit.
     """
+    usual_s = gateway.settings.lot_expires_s
+    terms = Terms(expires=timedelta(seconds=usual_s) if usual_s is not None else None)
 
-    def write() -> Deposited:
+    def write() -> Credited:
         with transaction(gateway.engine) as conn:
-            deposited = money.deposit(
+            given = crediting.credit(
                 conn,
                 lot_id=gateway.new_id("lot"),
                 transfer_id=gateway.new_id("tr"),
                 account_id=account_id,
+                source=Source.DEPOSIT,
                 amount_nanos=amount_nanos,
                 reference=reference,
-                expires_s=gateway.settings.lot_expires_s,
+                terms=terms,
             )
-            if deposited.amount_nanos != amount_nanos:
-                raise ReferenceReused(f"Reference {reference!r} was used for another amount.")
-            return deposited
+            if (given.source, given.amount_nanos) != (Source.DEPOSIT, amount_nanos):
+                raise ReferenceReused(
+                    f"Reference {reference!r} was used for another amount: a {given.source} of "
+                    f"{format_dollars(given.amount_nanos)} dollars."
+                )
+            return given
 
-    deposited = again(write)
-    _wake(gateway, account_id)
-    return deposited
-
-
-def _wake(gateway: Gateway, account_id: str) -> None:
-    """Wake the first jobs at once. The money is there: an error now must not say it is not."""
-    try:
-        wake_account(gateway, account_id)
-    except SQLAlchemyError as error:
-        # The keeper looks at every account that has jobs waiting for its balance.
-        log.warning("fund.wakes_later account=%s error=%s", account_id, type(error).__name__)
+    given = again(write)
+    wake(gateway, account_id)
+    return given

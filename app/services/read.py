@@ -1,7 +1,7 @@
 """What GET handlers and commands ask for."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from app.domain.job import Job, JobState
@@ -14,14 +14,16 @@ from app.store.money import LotView
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Balance:
-    """What an account has, in nano-dollars: to spend, set aside, spent so far, and expired.
+    """What became of all an account was credited, in nano-dollars that add up, and its lots.
 
-    `next_expires_at` is when the next of its lots with something left will expire.
+    To spend, set aside, spent on jobs, taken back by operators, and expired. `next_expires_at` is
+    when the next of its lots with something left will expire.
     """
 
     available_nanos: int
     held_nanos: int
     spent_nanos: int
+    adjusted_nanos: int
     expired_nanos: int
     next_expires_at: datetime | None
     lots: tuple[LotView, ...]
@@ -52,26 +54,15 @@ def by_ids(gateway: Gateway, account_id: str, job_ids: Sequence[str]) -> list[Jo
 
 
 def balance(gateway: Gateway, account_id: str) -> Balance:
-    """Return an account's balance. Expired lots count only where a hold still pins them."""
+    """Return an account's balance."""
     with statement(gateway.engine) as conn:
         lots = money.lots_of(conn, account_id)
         sums = money.sums_of(conn, account_id)
-    ends = [lot.expires_at for lot in lots if lot.expires_at is not None and _available(lot)]
-    return Balance(
-        available_nanos=sum(_available(lot) for lot in lots),
-        held_nanos=sum(lot.held_nanos for lot in lots),
-        spent_nanos=sums.spent_nanos,
-        expired_nanos=sums.expired_nanos,
-        next_expires_at=min(ends, default=None),
-        lots=tuple(lots),
-    )
+    ends = [lot.expires_at for lot in lots if lot.expires_at is not None and lot.remaining_nanos]
+    return Balance(**asdict(sums), next_expires_at=min(ends, default=None), lots=tuple(lots))
 
 
 def examine(gateway: Gateway) -> Sequence[Finding]:
     """Run the doctor over the whole book."""
     with statement(gateway.engine) as conn:
         return doctor.examine(conn)
-
-
-def _available(lot: LotView) -> int:
-    return 0 if lot.is_expired else lot.amount_nanos - lot.used_nanos - lot.held_nanos

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
+from app.domain.hold import HoldMode
 from app.domain.limits.limit import NO_LIMITS, Limits
 from app.store.tables import accounts, keys
 
@@ -18,6 +19,7 @@ class Account:
 
     id: str
     name: str
+    hold_mode: HoldMode
     created_at: datetime
 
 
@@ -62,15 +64,17 @@ def find_account(conn: Connection, name_or_id: str) -> Account | None:
     row = conn.execute(
         select(accounts).where((accounts.c.id == name_or_id) | (accounts.c.name == name_or_id))
     ).first()
-    return Account(id=row.id, name=row.name, created_at=row.created_at) if row else None
+    return _account(row) if row else None
 
 
 def list_accounts(conn: Connection) -> list[Account]:
     """Return every account, oldest first."""
-    return [
-        Account(id=row.id, name=row.name, created_at=row.created_at)
-        for row in conn.execute(select(accounts).order_by(accounts.c.id))
-    ]
+    return [_account(row) for row in conn.execute(select(accounts).order_by(accounts.c.id))]
+
+
+def set_hold_mode(conn: Connection, account_id: str, mode: HoldMode) -> None:
+    """Choose how the holds of an account are made from now on."""
+    conn.execute(update(accounts).where(accounts.c.id == account_id).values(hold_mode=mode.value))
 
 
 def add_key(
@@ -155,6 +159,12 @@ def revoke(conn: Connection, key_id: str) -> bool:
     revoked_at = func.coalesce(keys.c.revoked_at, func.now())
     statement = update(keys).where(keys.c.id == key_id).values(revoked_at=revoked_at)
     return conn.execute(statement).rowcount == 1
+
+
+def _account(row: Row[*tuple[Any, ...]]) -> Account:
+    return Account(
+        id=row.id, name=row.name, hold_mode=HoldMode(row.hold_mode), created_at=row.created_at
+    )
 
 
 def _limits(row: Row[*tuple[Any, ...]]) -> Limits:

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Final
 
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    ColumnElement,
     Connection,
     Text,
     bindparam,
@@ -22,7 +24,7 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from app.store.prepared import Prepared, seconds
 from app.store.starting import windows
 from app.store.starting.funds import to_lot
-from app.store.tables import IS_OPEN, hold_lots, holds, lots, transfers
+from app.store.tables import IS_OPEN, hold_lots, holds, lots, transfers, word
 
 EXPIRED_SHOWN_S: Final = 30 * 86_400
 """How long after its end a lot is still listed when something of it was left."""
@@ -47,12 +49,33 @@ class LotView:
     tokens_left: int | None
     created_at: datetime
 
+    @property
+    def remaining_nanos(self) -> int:
+        """What new jobs may still draw."""
+        return 0 if self.is_expired else self._left_nanos
+
+    @property
+    def expired_nanos(self) -> int:
+        """What was left, and not held, when it ended."""
+        return self._left_nanos if self.is_expired else 0
+
+    @property
+    def _left_nanos(self) -> int:
+        return self.amount_nanos - self.used_nanos - self.held_nanos
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sums:
-    """What all lots of an account have spent, and what was left of those that expired."""
+    """What became of all an account was ever credited, at one moment: each nano is in one of them.
 
+    `spent` is what its jobs cost, `adjusted` what operators took back, `expired` what lots had left
+    when they ended.
+    """
+
+    available_nanos: int
+    held_nanos: int
     spent_nanos: int
+    adjusted_nanos: int
     expired_nanos: int
 
 
@@ -143,17 +166,32 @@ def lots_of(conn: Connection, account_id: str) -> list[LotView]:
 
 
 def sums_of(conn: Connection, account_id: str) -> Sums:
-    """Return what an account has spent so far, and what expired of its lots."""
+    """Return what became of all an account was ever credited."""
+    mine = lots.c.account_id == account_id
     left = lots.c.amount_nanos - lots.c.used_nanos - lots.c.held_nanos
+    # Captures are millions and name their job: without one, the index by job finds the few others.
+    taken = select(_total(transfers.c.amount_nanos)).where(
+        transfers.c.job_id.is_(None),
+        transfers.c.kind == word("adjustment"),
+        transfers.c.debit == account_id,
+        transfers.c.lot_id.in_(select(lots.c.id).where(mine)),
+    )
     row = conn.execute(
         select(
-            func.coalesce(func.sum(lots.c.used_nanos), 0).cast(BigInteger()).label("spent"),
-            func.coalesce(func.sum(left).filter(_IS_EXPIRED), 0)
-            .cast(BigInteger())
-            .label("expired"),
-        ).where(lots.c.account_id == account_id)
+            _total(left, ~_IS_EXPIRED).label("available"),
+            _total(lots.c.held_nanos).label("held"),
+            _total(lots.c.used_nanos).label("used"),
+            _total(left, _IS_EXPIRED).label("expired"),
+            taken.scalar_subquery().label("taken"),
+        ).where(mine)
     ).one()
-    return Sums(spent_nanos=row.spent, expired_nanos=row.expired)
+    return Sums(
+        available_nanos=int(row.available),
+        held_nanos=int(row.held),
+        spent_nanos=int(row.used - row.taken),
+        adjusted_nanos=int(row.taken),
+        expired_nanos=int(row.expired),
+    )
 
 
 def release(conn: Connection, job_ids: Sequence[str], *, closed: Sequence[str] = ()) -> None:
@@ -165,6 +203,11 @@ def release(conn: Connection, job_ids: Sequence[str], *, closed: Sequence[str] =
         _LOCK(conn, ids=list(job_ids))
         _RELEASE(conn, ids=list(job_ids))
     windows.move(conn, [*closed, *job_ids])
+
+
+def _total(nanos: ColumnElement[int], *where: ColumnElement[bool]) -> ColumnElement[Decimal]:
+    """A sum of nano-dollars of any size: several lots together may be more than a BIGINT holds."""
+    return func.coalesce(func.sum(nanos).filter(*where), 0)
 
 
 def _release() -> tuple[Prepared, Prepared]:

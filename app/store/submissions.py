@@ -28,7 +28,13 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.types import TypeEngine
 
-from app.domain.errors import BalanceReplenishing, HoldsExhausted
+from app.domain.errors import (
+    BalanceReplenishing,
+    CapReached,
+    HoldsExhausted,
+    InsufficientBalance,
+    RequestExceedsLimit,
+)
 from app.domain.job import JobState, Lane, NewJob
 from app.store.jobs import ONE_MORE
 from app.store.prepared import Prepared, bodies, body, records, rows, seconds
@@ -37,8 +43,11 @@ from app.store.tables import IS_FINAL, idempotency_keys, job_payloads, jobs
 ATTACH_WINDOW_S: Final = 900
 """How old a job may be for a client's automatic retry to attach to it."""
 
-
-TOLD_TO_COME_BACK: Final = (BalanceReplenishing.code, HoldsExhausted.code)
+NEVER_BEGAN: Final = (
+    *(BalanceReplenishing.code, HoldsExhausted.code),
+    *(InsufficientBalance.code, CapReached.code, RequestExceedsLimit.code),
+)
+"""How jobs end that money was wanting for, before anything was done for them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,12 +92,13 @@ def by_idempotency_key(
 
 
 def free_refused(conn: Connection, claim: Claim) -> bool:
-    """Free an Idempotency-Key whose jobs were all told to come back; return whether it is free.
+    """Free an Idempotency-Key whose jobs all ended for want of money; return whether it is free.
 
-    They have never begun: who comes back as told, with the same key, must not hear it for ever.
+    They have never begun: who comes back as told, or after a deposit, with the same key, must not
+    hear for ever what was so then.
     """
     told = select(func.count()).where(
-        jobs.c.id == func.any(idempotency_keys.c.job_ids), jobs.c.error_code.in_(TOLD_TO_COME_BACK)
+        jobs.c.id == func.any(idempotency_keys.c.job_ids), jobs.c.error_code.in_(NEVER_BEGAN)
     )
     number = func.cardinality(idempotency_keys.c.job_ids)
     freed = delete(idempotency_keys).where(

@@ -15,7 +15,7 @@ class Balance:
         self._desk = desk
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Show what is available, held and spent, and the lots it comes from."""
+        """Show what became of all that was credited, and the lots that have something left."""
         caller = requests.caller(self._desk, req)
         balance = read.balance(self._desk.gateway, caller.account_id)
         resp.media = shape.view(
@@ -23,6 +23,7 @@ class Balance:
             available_nanos=balance.available_nanos,
             held_nanos=balance.held_nanos,
             spent_nanos=balance.spent_nanos,
+            adjusted_nanos=balance.adjusted_nanos,
             expired_nanos=balance.expired_nanos,
             next_expires_at=balance.next_expires_at,
             lots=balance.lots,

@@ -15,7 +15,7 @@ from app.services import read
 from tests.factories import Customer, make_customer
 from tests.services.databases import database_of, empty
 
-settings.register_profile("thorough", max_examples=300, stateful_step_count=60)
+settings.register_profile("thorough", max_examples=100, stateful_step_count=60)
 
 
 @pytest.fixture(scope="session")

@@ -55,7 +55,7 @@ def write(gateway: Gateway) -> Names:
         released=released,
         overrun=overrun,
         bought=_buy(gateway, owner),
-        refunded=given.lot_id,
+        refunded=given.lot_ids[0],
         granted=granted.lot_id,
         first=first,
     )

@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from app.gateway import Gateway
-from tests.book.machine import Book
-from tests.book.walker import House
+from tests.book.walk.machine import Book
+from tests.book.walk.walker import House
 from tests.services.databases import empty
 
 WALKS = 12

@@ -3,11 +3,10 @@
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 
-from sqlalchemy import ExceptionContext, event, text
+from sqlalchemy import ExceptionContext, event
 
 from app.domain.attempt import FailureKind, Interrupted, Outcome
 from app.domain.errors import InsufficientBalance, OutOfRange
@@ -32,15 +31,11 @@ from tests.factories import (
     start_one,
     submit,
 )
-from tests.services.book import HOLD_NANOS, change, look, make_lot
+from tests.services.book import HOLD_NANOS, change, look
 from tests.services.faults import at_once
-from tests.simulator.running import eventually
 
 THREADS, STEPS, GATEWAYS = 20, 30, 4
 WHO = "ann@bastion"
-STALLED = (
-    "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-)
 OUTCOMES: Sequence[Outcome] = (
     *(answer(), answer(109, 100), answer(0, 1), answer(150, 180)),
     *(failure(), failure(FailureKind.REJECTED, 400)),
@@ -196,44 +191,6 @@ def test_twenty_threads_and_one_book(open_another: Callable[..., Gateway]) -> No
     assert conflicts == []
 
 
-def test_a_settlement_locks_lots_in_their_order(
-    gateway: Gateway, open_another: Callable[..., Gateway]
-) -> None:
-    """While it waits for one lot it holds none that comes after it, so that nobody deadlocks."""
-    owner = make_customer(gateway, "0")
-    early, late = (make_lot(gateway, owner, HOLD_NANOS) for _ in range(2))
-    jobs = [start_one(gateway, make_job(gateway, owner)) for _ in range(2)]
-    assert [part.lot_id for job in jobs for part in job.hold.parts] == [early, late]
-    cancel(gateway, owner.caller, jobs[0].id)
-    outcomes: list[Outcome] = [Interrupted(cancelled=False), answer()]
-    group = [Finished(job=job, outcome=each) for job, each in zip(jobs, outcomes, strict=True)]
-    other = open_another()
-    with ThreadPoolExecutor(1) as pool:
-        with other.engine.begin() as conn:
-            conn.execute(text("SELECT 1 FROM lots WHERE id = :id FOR UPDATE"), {"id": early})
-            done = pool.submit(settle, gateway, group)
-            assert eventually(lambda: look(other, STALLED))
-            row = text("SELECT id FROM lots WHERE id = :id FOR NO KEY UPDATE SKIP LOCKED")
-            free = conn.execute(row, {"id": late}).all()
-        done.result(timeout=30)
-    assert len(free) == 1
-
-
-def test_a_cap_may_come_while_a_job_starts(
-    gateway: Gateway, open_another: Callable[..., Gateway]
-) -> None:
-    """An operator who sets a second cap while the first one's window is opened breaks no start."""
-    owner, other = make_customer(gateway), open_another()
-    caps.set_caps(gateway, owner.account_id, None, {Period.MONTH: 10**12}, actor=WHO)
-
-    def interfere(_conn: object, _cursor: object, sql: str, *_: object) -> None:
-        if "INSERT INTO cap_windows" in sql:
-            caps.set_caps(other, owner.account_id, None, {Period.DAY: 10**12}, actor=WHO)
-
-    event.listen(gateway.engine, "after_cursor_execute", interfere)
-    start_one(gateway, make_job(gateway, owner))
-
-
 def _by_source(gateway: Gateway) -> dict[str, int]:
     sums = "SELECT source, sum(amount_nanos)::bigint AS nanos FROM lots GROUP BY source"
     return {row.source: row.nanos for row in look(gateway, sums)}
@@ -247,7 +204,10 @@ def _adds_up(gateway: Gateway, owner: Customer) -> bool:
         "SELECT coalesce(sum(amount_nanos), 0)::bigint AS nanos FROM lots WHERE account_id = :id",
         id=owner.account_id,
     )
-    parts = (seen.available_nanos, seen.held_nanos, seen.spent_nanos, seen.expired_nanos)
+    parts = (
+        *(seen.available_nanos, seen.held_nanos, seen.spent_nanos),
+        *(seen.adjusted_nanos, seen.expired_nanos),
+    )
     return min(parts) >= 0 and sum(parts) == row.nanos
 
 

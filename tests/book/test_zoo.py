@@ -6,7 +6,7 @@
 | "budget exceeded" with nothing running | `test_nothing_is_held_when_nothing_runs` |
 | the cache and the database count differently | `test_money_does_not_know_of_redis` |
 | released twice, counted again after a restart | `test_a_release_repeated_gives_back_once`, |
-| | `services/settle/test_fencing.py`, `machine.py` |
+| | `services/settle/test_fencing.py`, `walk/` |
 | refused for holds that nobody has any more | `test_a_dead_workers_hold_comes_back`, |
 | | `services/crashes/test_deaths.py` |
 | a client that leaves is booked more, or never released | `web/streams/test_leaving.py`, |

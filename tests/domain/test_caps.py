@@ -95,6 +95,16 @@ def test_all_windows_must_have_room() -> None:
     assert reserve([], 6) == []
 
 
+def test_what_comes_back_by_itself_refuses_last() -> None:
+    """A window that is only held full is named where no other one is in the way for longer."""
+    held = a_window(10, held=5, period=Period.MONTH, starts_on=date(2026, 11, 1))
+    spent = a_window(10, spent=5)
+    assert held.may_fit(6)
+    assert not spent.may_fit(6)
+    assert reserve([held, spent], 6) == spent
+    assert reserve([held], 6) == held
+
+
 def test_the_smallest_cap_says_what_never_fits() -> None:
     """The lowest limit of all that bind."""
     assert smallest([a_window(50), a_window(10), a_window(70)]) == a_window(10)

@@ -92,7 +92,9 @@ def test_the_largest_amount_is_taken() -> None:
     assert parse_dollars(str(DOLLARS_MAX)) == DOLLARS_MAX * NANOS_PER_DOLLAR <= BIGINT_MAX
 
 
-@pytest.mark.parametrize("text", [f"{DOLLARS_MAX}.000000001", str(DOLLARS_MAX + 1), "9" * 10])
+@pytest.mark.parametrize(
+    "text", [f"{DOLLARS_MAX}.000000001", str(DOLLARS_MAX + 1), "9" * 10, "9" * 40]
+)
 def test_more_than_the_largest_amount_is_refused(text: str) -> None:
     """What a BIGINT could not hold is refused with the limit."""
     with pytest.raises(ValueError, match=f"more than {DOLLARS_MAX} dollars"):

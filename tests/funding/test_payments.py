@@ -33,6 +33,14 @@ def server(running: FundingServer) -> FundingServer:
     return running
 
 
+@pytest.fixture
+def dead_proxy() -> Iterator[str]:
+    """The address of a proxy that nobody runs."""
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{probe.getsockname()[1]}"
+
+
 def source_of(url: str, secret: str = SECRET, now: datetime | None = None) -> PaymentService:
     """Return the source at a URL."""
     return PaymentService(url, secret, timeout_s=TIMEOUT_S, now=lambda: now or datetime.now(UTC))
@@ -43,7 +51,7 @@ def test_a_purchase_is_bought(server: FundingServer) -> None:
     source = source_of(server.url)
     bought = Bought(reference="ch_rpl_1")
     assert source.buy(NAME, ACCOUNT, NANOS) == bought
-    assert source.lookup(NAME) == bought
+    assert source.lookup(NAME, NANOS) == bought
     expected = {"account": ACCOUNT, "amount": "20.00", "status": "bought", "asked": 1, "lookups": 1}
     assert server.truth()["purchases"] == {NAME: expected}
 
@@ -53,7 +61,7 @@ def test_a_decline_is_final(server: FundingServer) -> None:
     server.set({"fault": "decline"})
     declined = Declined(reason=FailureReason.CHARGE_DECLINED)
     source = source_of(server.url)
-    assert (source.buy(NAME, ACCOUNT, NANOS), source.lookup(NAME)) == (declined, declined)
+    assert (source.buy(NAME, ACCOUNT, NANOS), source.lookup(NAME, NANOS)) == (declined, declined)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +81,7 @@ def test_what_stays_open_is_unknown_and_looked_up(
     server.set(fault)
     source = source_of(server.url)
     assert source.buy(NAME, ACCOUNT, NANOS) == Unknown(why=why)
-    assert source.lookup(NAME) == found
+    assert source.lookup(NAME, NANOS) == found
 
 
 def test_what_is_being_charged_is_unknown(server: FundingServer) -> None:
@@ -81,7 +89,7 @@ def test_what_is_being_charged_is_unknown(server: FundingServer) -> None:
     server.set(latency_ms=1_500)
     source = source_of(server.url)
     assert source.buy(NAME, ACCOUNT, NANOS) == Unknown(why="ReadTimeout")
-    assert source.lookup(NAME) == Unknown(why="pending")
+    assert source.lookup(NAME, NANOS) == Unknown(why="pending")
 
 
 @pytest.mark.parametrize("fault", ["status", "lost", "stuck"])
@@ -90,7 +98,7 @@ def test_a_look_up_that_fails_is_unknown(server: FundingServer, fault: str) -> N
     source = source_of(server.url)
     source.buy(NAME, ACCOUNT, NANOS)
     server.set({"fault": fault, "on": "lookup"})
-    assert isinstance(source.lookup(NAME), Unknown)
+    assert isinstance(source.lookup(NAME, NANOS), Unknown)
 
 
 def test_a_wrong_secret_is_refused(server: FundingServer) -> None:
@@ -116,7 +124,28 @@ def test_nobody_there_is_no_charge(host: str) -> None:
         source = source_of(url)
         unreachable = Declined(reason=FailureReason.UNREACHABLE)
         assert source.buy(NAME, ACCOUNT, NANOS) == unreachable
-        assert isinstance(source.lookup(NAME), Unknown)
+        assert isinstance(source.lookup(NAME, NANOS), Unknown)
+
+
+def test_no_proxy_stands_before_this_machine(
+    server: FundingServer, dead_proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy of the environment is for the network: a service beside us is asked straight away."""
+    monkeypatch.setenv("http_proxy", dead_proxy)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    assert source_of(server.url).buy(NAME, ACCOUNT, NANOS) == Bought(reference="ch_rpl_1")
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_that_cannot_be_reached_is_no_charge(
+    dead_proxy: str, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    """Nothing was sent to anybody; a look-up still knows nothing."""
+    monkeypatch.setenv(f"{scheme}_proxy", dead_proxy)
+    source = source_of(f"{scheme}://nowhere.invalid")
+    assert source.buy(NAME, ACCOUNT, NANOS) == Declined(reason=FailureReason.UNREACHABLE)
+    assert source.lookup(NAME, NANOS) == Unknown(why="_NotSent")
 
 
 Answering = Callable[[int, bytes], str]
@@ -179,4 +208,10 @@ def test_an_answer_that_cannot_be_believed_buys_nothing(
 def test_a_404_of_somebody_else_is_not_the_sources(answering: Answering) -> None:
     """A proxy that lost its way must not make a purchase look as if it had never come."""
     source = source_of(answering(404, b"<html>Not Found</html>"))
-    assert source.lookup(NAME) == Unknown(why="status_404")
+    assert source.lookup(NAME, NANOS) == Unknown(why="status_404")
+
+
+def test_a_look_up_of_another_amount_leaves_it_open(answering: Answering) -> None:
+    """What was charged is not what was asked for: nothing is credited until a person looks."""
+    source = source_of(answering(200, b'{"id": "rpl_1", "status": "bought", "amount": "2.00"}'))
+    assert source.lookup(NAME, NANOS) == Unknown(why="another_amount")

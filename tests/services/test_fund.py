@@ -12,6 +12,8 @@ from app.gateway import Gateway
 from app.services import fund, read
 from app.services.keeping.sweep import sweep
 from app.services.keeping.wake import wake
+from app.services.operate import credit
+from app.services.operate.credit import Credit
 from app.services.start import start
 from tests.factories import WORKER, Customer, make_customer, make_draft, make_job, submit
 from tests.services.book import HOLD_NANOS, look, make_lot, states
@@ -55,6 +57,13 @@ def test_a_reference_for_another_amount_is_refused(gateway: Gateway, customer: C
     with pytest.raises(ReferenceReused, match="'r' was used for another amount"):
         fund.deposit(gateway, customer.account_id, 6, reference="r")
     assert len(look(gateway, "SELECT 1 FROM lots WHERE reference = 'r'")) == 1
+
+
+def test_a_grant_is_not_taken_for_a_deposit(gateway: Gateway, customer: Customer) -> None:
+    """The same amount under the same reference is another credit where it came another way."""
+    credit.grant(gateway, customer.account_id, Credit(nanos=5, reference="r"), actor="ann")
+    with pytest.raises(ReferenceReused, match="'r' was used for another amount: a grant"):
+        fund.deposit(gateway, customer.account_id, 5, reference="r")
 
 
 def test_two_accounts_may_use_one_reference(gateway: Gateway, customer: Customer) -> None:
@@ -116,9 +125,9 @@ def test_a_deposit_outlives_an_error_after_it(
     """A teller whose connection dies while it wakes jobs still says that the money is there."""
     owner = make_customer(gateway, "0")
     start(gateway, [make_job(gateway, owner)], WORKER)
-    with counted(gateway) as sent, cut(gateway, open_another(), before=2):
+    with counted(gateway) as sent, cut(gateway, open_another(), before=3):
         deposited = fund.deposit(gateway, owner.account_id, HOLD_NANOS, reference=None)
-    assert ["INSERT" in sql for sql in sent] == [True, True, False]
+    assert ["INSERT" in sql for sql in sent] == [True, True, False, False]
     assert deposited.is_new
     assert read.balance(gateway, owner.account_id).available_nanos == HOLD_NANOS
     assert sweep(gateway) == 1

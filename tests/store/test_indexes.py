@@ -9,6 +9,7 @@ from app.domain.job import Lane
 from app.store import jobs, leases, queue, stored, submissions
 from app.store.keeping import purge, unwanted, waking
 from app.store.keeping.waking import Reach, Waiting
+from app.store.replenishing import carrying
 from app.store.starting import claiming, claims, funds
 from tests.store.conftest import Book
 
@@ -76,6 +77,10 @@ ASKED: dict[str, tuple[str, Ask]] = {
     "which job a retry started": (
         "ix_jobs_by_fingerprint",
         lambda conn, book: submissions.attach(conn, book.key, b"\0" * 32),
+    ),
+    "what became of open purchases": (
+        "ix_replenishments_timed_out",
+        lambda conn, _: carrying.silent(conn, lease_s=45, limit=4),
     ),
     "a page of jobs": (
         "ix_jobs_by_account",

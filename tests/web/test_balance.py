@@ -8,6 +8,7 @@ from sqlalchemy import update
 from app.domain.money import parse_dollars
 from app.gateway import Gateway
 from app.services import fund
+from app.services.operate.adjust import adjust
 from app.store.engine import transaction
 from app.store.tables import lots
 from tests.factories import start_one
@@ -40,6 +41,7 @@ def test_a_new_account_has_its_deposit(api: Api) -> None:
         "available": "10.00",
         "held": "0.00",
         "spent": "0.00",
+        "adjusted": "0.00",
         "expired": "0.00",
         "next_expiry": None,
     }
@@ -81,6 +83,18 @@ def test_what_is_spent_is_gone(api: Api, carry: Callable[..., None]) -> None:
     sums = [dollars(balance, name) for name in ("available", "held", "spent")]
     assert sums[1] == 0
     assert 0 < sums[2] == parse_dollars("10") - sums[0]
+
+
+def test_what_operators_took_is_not_spent(api: Api, carry: Callable[..., None]) -> None:
+    """Jobs cost what they cost; an adjustment downward stands apart, and all of it adds up."""
+    carry(api)
+    api.chat()
+    adjust(api.gateway, api.customer.account_id, -parse_dollars("3"), actor="ann", why="wrong")
+    adjust(api.gateway, api.customer.account_id, parse_dollars("1"), actor="ann", why="too much")
+    balance = api.balance()
+    assert (balance["spent"], balance["adjusted"]) == ("0.000045", "3.00")
+    names = ("available", "held", "spent", "adjusted", "expired")
+    assert sum(dollars(balance, name) for name in names) == parse_dollars("11")
 
 
 def test_deposits_add_up(api: Api) -> None:

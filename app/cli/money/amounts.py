@@ -50,13 +50,21 @@ def limit(text: str, *, option: str) -> int | None:
         failing.fail(f"{option}: {error}, nor `{OFF}`", failing.USAGE)
 
 
+def period(text: str, *, option: str) -> timedelta:
+    """Return how long a period like 4h or 30d lasts."""
+    lasting = _after(text)
+    if lasting is None:
+        failing.fail(f"{option}: {text!r} is no period like 10m, 4h or 30d", failing.USAGE)
+    return lasting
+
+
 def expiry(text: str | None) -> Expiry:
     """Return when a lot expires: after a period, at a moment, never, or as usual."""
     if text is None or text == NEVER:
         return Lasting.USUAL if text is None else None
-    period = _PERIOD.fullmatch(text)
-    if period is not None:
-        return timedelta(**{_UNITS[period[2]]: int(period[1])})
+    after = _after(text)
+    if after is not None:
+        return after
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -70,9 +78,15 @@ def expiry(text: str | None) -> Expiry:
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
+def _after(text: str) -> timedelta | None:
+    match = _PERIOD.fullmatch(text)
+    return None if match is None else timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
 def _nanos(plain: str, text: str, *, command: str) -> int:
     try:
         return parse_dollars(plain)
     except ValueError as error:
+        is_option = text.startswith("-") and not text[1:2].isdecimal()
         option = f"there is no option {text}; `busbar {command} --help` lists them"
-        failing.fail(option if text.startswith("-") else str(error), failing.USAGE)
+        failing.fail(option if is_option else str(error), failing.USAGE)

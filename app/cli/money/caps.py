@@ -37,8 +37,8 @@ def caps(
 ) -> None:
     """Set caps on spending, and show those in force. Without options it only shows them.
 
-    What is held for jobs under way counts too. A new cap counts from now on; one that is changed
-    keeps what it has counted.
+    What is held for jobs under way counts too, and so does what was spent earlier in the day or
+    month, before the cap was set. Only calls that run at the moment it is set are not counted.
     """
     changes = _changes(day, month, off=off)
     if key is not None and not changes:

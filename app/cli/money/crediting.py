@@ -11,7 +11,8 @@ from app.cli.terminal import showing
 from app.cli.terminal.acting import actor
 from app.domain.money import format_dollars
 from app.services import accounts
-from app.services.operate.credit import Credit
+from app.services.operate import references
+from app.services.operate.credit import Credit, keeps_expiry
 
 TOKENS_MAX: Final = 10**15
 
@@ -58,8 +59,7 @@ def give(
     json: bool | None,
 ) -> None:
     """Find the account, credit it, and show the lot."""
-    if wanted.reference is not None:
-        accounts.check_name(wanted.reference, what="reference")
+    references.check(wanted.reference)
     with connect.gateway("cli", state) as gateway:
         found = accounts.find_account(gateway, account)
         given = does(gateway, found.id, wanted, actor=actor())
@@ -75,4 +75,11 @@ def give(
                 "new": given.is_new,
             },
             wanted=json,
+        )
+    if not keeps_expiry(given, wanted.expires):
+        when = f"{given.expires_at:%Y-%m-%d %H:%M} UTC" if given.expires_at else "never"
+        typer.echo(
+            f"busbar: {given.lot_id} was credited before and expires {when}; --expires changes "
+            "nothing of that",
+            err=True,
         )

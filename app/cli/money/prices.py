@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -21,11 +22,19 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 @app.command()
-def prices(state: State = None, json: Json = None) -> None:
+def prices(
+    *,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 1 when there is a warning.")
+    ] = False,
+    state: State = None,
+    json: Json = None,
+) -> None:
     """Show what each instrument costs, in US dollars per million tokens.
 
     Warns of prices outside $0.0001 to $1,000, which may be typed per token or in cents, and of
-    those that changed by ten times or more since the instrument's newest job.
+    those that changed by ten times or more since the instrument's newest job. The version is what
+    receipts call a price.
     """
     settings, about_catalog = with_catalog(Settings())
     found = looked_at.quoted(catalog.load(settings.catalog or catalog.EXAMPLE), _last(state))
@@ -35,6 +44,7 @@ def prices(state: State = None, json: Json = None) -> None:
                 "instrument": each.instrument,
                 "input": format_dollars(each.price.input_nanos),
                 "output": format_dollars(each.price.output_nanos),
+                "version": each.version,
                 "last_input": format_dollars(each.last.input_nanos) if each.last else None,
                 "last_output": format_dollars(each.last.output_nanos) if each.last else None,
             }
@@ -46,6 +56,8 @@ def prices(state: State = None, json: Json = None) -> None:
     warnings = [f"{each.instrument}: {odd}" for each in found for odd in each.oddities]
     for line in [about_catalog, *warnings] if about_catalog else warnings:
         print(f"busbar: {line}", file=sys.stderr)  # noqa: T201  the command's own voice
+    if strict and warnings:
+        raise SystemExit(failing.FAILED)
 
 
 def _last(state: Path | None) -> Mapping[str, Price]:

@@ -1,5 +1,6 @@
 """`busbar replenish`: let an account buy credit by itself, within a monthly cap."""
 
+from math import ceil
 from typing import Annotated, Any
 
 import typer
@@ -8,6 +9,7 @@ from app.cli import connect
 from app.cli.connect import State
 from app.cli.money import amounts
 from app.cli.money.crediting import Account
+from app.cli.standing.ready import READY_FILE, Ready
 from app.cli.terminal import failing, showing
 from app.cli.terminal.acting import actor
 from app.cli.terminal.showing import Json
@@ -77,31 +79,11 @@ def replenish(
         elif unlock:
             unlock_policy(gateway, found.id, actor=actor())
         standing = find_policy(gateway, found.id)
-        showing.one({"account": found.id, **_told(standing)}, wanted=json)
+        showing.one({"account": found.id, **told(standing)}, wanted=json)
 
 
-def _nanos(rules: dict[str, str | None]) -> tuple[int, int, int]:
-    """Return threshold, amount and cap; a rule that is missing or cannot be ends the command."""
-    missing = [name for name, text in rules.items() if text is None]
-    if missing:
-        told = f"a replenishment needs {', '.join(missing)} too: {EXAMPLE}"
-        cap = "; it may spend a person's money, so it has a monthly cap"
-        failing.fail(told + (cap if "--monthly-cap" in missing else ""), failing.USAGE)
-    try:
-        below, buys, cap_nanos = (parse_dollars(text or "") for text in rules.values())
-    except ValueError as error:
-        failing.fail(str(error), failing.USAGE)
-    return below, buys, cap_nanos
-
-
-def _warn(gateway: Gateway) -> None:
-    if not gateway.settings.funding_url:
-        typer.echo(
-            "busbar: no BUSBAR_FUNDING_URL is set here; workers without it buy nothing", err=True
-        )
-
-
-def _told(standing: Standing | None) -> dict[str, Any]:
+def told(standing: Standing | None) -> dict[str, Any]:
+    """Return what to show of how an account replenishes itself."""
     if standing is None:
         return {"state": "off"}
     policy, latest = standing.kept.policy, standing.latest
@@ -116,4 +98,37 @@ def _told(standing: Standing | None) -> dict[str, Any]:
         "monthly_cap": format_dollars(policy.monthly_cap_nanos),
         "bought_this_month": format_dollars(standing.bought_nanos),
         "last": last,
+        "cooldown_s": ceil(policy.cooling_s),
     }
+
+
+def _nanos(rules: dict[str, str | None]) -> tuple[int, int, int]:
+    """Return threshold, amount and cap; a rule that is missing ends the command."""
+    missing = [name for name, text in rules.items() if text is None]
+    if missing:
+        told = f"a replenishment needs {', '.join(missing)} too: {EXAMPLE}"
+        cap = "; it may spend a person's money, so it has a monthly cap"
+        failing.fail(told + (cap if "--monthly-cap" in missing else ""), failing.USAGE)
+    below, buys, cap_nanos = (_rule(name, text or "") for name, text in rules.items())
+    return below, buys, cap_nanos
+
+
+def _rule(option: str, text: str) -> int:
+    """Return an amount in nano-dollars; one that cannot be ends the command."""
+    if text.startswith("-"):
+        failing.fail(f"{option} is not negative, as {text} is; 0 is the least", failing.USAGE)
+    try:
+        return parse_dollars(text)
+    except ValueError as error:
+        failing.fail(f"{option}: {error}", failing.USAGE)
+
+
+def _warn(gateway: Gateway) -> None:
+    """Say that nobody may buy, unless `busbar up` in this state directory has a source."""
+    settings = gateway.settings
+    ready = Ready.read(settings.state_dir / READY_FILE)
+    of_up = ready is not None and ready.database_url == settings.database_url and ready.funding_url
+    if not (settings.funding_url or of_up):
+        typer.echo(
+            "busbar: no BUSBAR_FUNDING_URL is set here; workers without it buy nothing", err=True
+        )

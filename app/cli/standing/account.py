@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import Final
 
+from app.cli.terminal.acting import actor
 from app.domain.errors import AccountExists, InvalidKey
 from app.gateway import Gateway
 from app.services.accounts import authenticator, create_account, create_key, find_account
-from app.services.fund import deposit
+from app.services.operate.credit import Credit, deposit
 from app.services.read import balance
 
 REFERENCE: Final = "busbar up"
@@ -29,18 +30,19 @@ def open_account(gateway: Gateway, name: str, *, first_nanos: int, known_key: st
     """
     account_id = _account(gateway, name, first_nanos)
     if known_key is None or not _opens(gateway, known_key, account_id):
-        known_key = create_key(gateway, account_id, REFERENCE).key
+        known_key = create_key(gateway, account_id, REFERENCE, actor=actor()).key
     available_nanos = balance(gateway, account_id).available_nanos
     return Opened(name=name, key=known_key, available_nanos=available_nanos)
 
 
 def _account(gateway: Gateway, name: str, first_nanos: int) -> str:
     try:
-        account_id = create_account(gateway, name)
+        account_id = create_account(gateway, name, actor=actor())
     except AccountExists:
         return find_account(gateway, name).id
     if first_nanos > 0:
-        deposit(gateway, account_id, first_nanos, reference=REFERENCE)
+        first = Credit(nanos=first_nanos, reference=REFERENCE)
+        deposit(gateway, account_id, first, actor=actor())
     return account_id
 
 

@@ -14,7 +14,7 @@ from app.cli.standing.plan import Plan, Wishes, make_plan
 from app.cli.standing.ports import Refused
 from app.cli.standing.processes import GaveUp, Processes
 from app.cli.standing.programs import programs
-from app.cli.standing.ready import Notice, Ready
+from app.cli.standing.ready import READY_FILE, Notice, Ready
 from app.cli.standing.servers import Servers, open_servers
 from app.cli.standing.voice import Voice
 from app.embedded.locks import Lock
@@ -22,7 +22,6 @@ from app.gateway import open_gateway
 from app.services.upkeep import migrate
 from app.settings import Settings
 
-READY_FILE: Final = "ready.json"
 TICK_S: Final = 0.1
 BOOT_SAY_S: Final = 10.0
 """After this long it is said what is being waited for."""
@@ -104,7 +103,7 @@ def _notice(wishes: Wishes, plan: Plan, settings: Settings, opened: Opened) -> N
         key=opened.key,
         account=opened.name,
         simulator_url=plan.simulator_url,
-        funding_url=plan.funding_url,
+        funding_url=plan.funding_url or settings.funding_url or None,
         database_url=settings.database_url,
         redis_url=settings.redis_url,
     )

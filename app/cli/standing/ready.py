@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Final, Self
 
 READY_BYTES_MAX: Final = 100_000
+READY_FILE: Final = "ready.json"
+"""Its name in the state directory."""
 MODE: Final = 0o600
 """The file holds a key and perhaps a database password."""
 
@@ -22,6 +24,7 @@ class Ready:
     account: str
     simulator_url: str | None = None
     funding_url: str | None = None
+    """Where its workers buy credit: the simulated payment service, or the one in the settings."""
     database_url: str
     redis_url: str
     processes: Mapping[str, int] = field(default_factory=dict)

@@ -44,17 +44,25 @@ class Cap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """What is held and spent under a cap in the period that began on `starts_on`."""
+    """What is held and spent under a cap in the period that began on `starts_on`.
+
+    `resets_in_s` is when the next one begins, by the database's clock, where that was asked.
+    """
 
     cap: Cap
     starts_on: date
     held_nanos: int
     spent_nanos: int
+    resets_in_s: float | None = None
 
     @property
     def left_nanos(self) -> int:
         """What a new hold may still take; negative after overruns, or a cap that was lowered."""
         return self.cap.limit_nanos - self.held_nanos - self.spent_nanos
+
+    def may_fit(self, nanos: int) -> bool:
+        """True when a new hold fits once all that is held now is given back."""
+        return self.spent_nanos + nanos <= self.cap.limit_nanos
 
     @property
     def resets_at(self) -> datetime:
@@ -71,12 +79,12 @@ def window_start(period: Period, at: datetime) -> date:
 def reserve(windows: Iterable[Window], nanos: int) -> list[Window] | Window:
     """Return the windows with `nanos` held in each; or the first one that has too little left.
 
-    Where several have, that one which is the longest in the way.
+    Where several have, that one which is the longest in the way: those that others only hold last.
     """
     found = list(windows)
     full = [window for window in found if window.left_nanos < nanos]
     if full:
-        return max(full, key=lambda window: window.resets_at)
+        return max(full, key=lambda window: (not window.may_fit(nanos), window.resets_at))
     return [replace(window, held_nanos=window.held_nanos + nanos) for window in found]
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from app.domain.pricing import Price, Usage, cost, uncovered
 from app.domain.replenishing.policy import FAILING_S_MAX, Policy, amount
 
 RETRY_MIN_S: Final = 2.0
@@ -32,25 +33,35 @@ class Hindrance(StrEnum):
     NO_POLICY = "no_policy"
     NO_SOURCE = "no_source"
     LOCKED = "locked"
+    COOLING = "cooling"
     FAILING = "failing"
     CAP = "cap"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """How an account stands, in nano-dollars, as far as one job may draw on it.
+    """How an account stands, as far as one job may draw on it. Amounts are nano-dollars.
 
-    `settled_nanos` is what it has when every open hold is given back: available and held.
+    What its lots have when every open hold is given back: `settled_nanos` in money,
+    `settled_tokens` in lots of tokens, and `worth_nanos` in all, tokens at what they cost.
     `under_way_s` is how long a purchase has been under way, `under_way_nanos` its amount;
-    `bought_nanos` what was bought since the month began, that one included.
+    `bought_nanos` what was bought since the month began, that one included. `rested_s` is how long
+    a purchase has been allowed since the last one ended; None when none has.
     """
 
     settled_nanos: int
+    settled_tokens: int = 0
+    worth_nanos: int = 0
     policy: Policy | None = None
     has_source: bool = True
     under_way_s: float | None = None
     under_way_nanos: int = 0
     bought_nanos: int = 0
+    rested_s: float | None = None
+
+    def in_money(self, bound: Usage, price: Price) -> int:
+        """Return what a call of at most `bound` tokens needs beside lots of tokens."""
+        return cost(uncovered(bound, self.settled_tokens), price)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,17 +78,19 @@ class Outlook:
     hindrance: Hindrance | None = None
 
 
-def outlook(standing: Standing, needed_nanos: int, *, jitter: float) -> Outlook:
-    """Return the outlook of a job that needs `needed_nanos`; `jitter` in [0, 1) spreads returns."""
-    lacking = needed_nanos - standing.settled_nanos
+def outlook(standing: Standing, bound: Usage, price: Price, *, jitter: float) -> Outlook:
+    """Return the outlook of a job of at most `bound` tokens; `jitter` in [0, 1) spreads returns.
+
+    Only holds are in the way where lots of tokens and then money would cover it, as
+    `hold.draw_parts` draws them, if all that is held were given back.
+    """
+    lacking = standing.in_money(bound, price) - standing.settled_nanos
     hindrance = _hindrance(standing, lacking)
-    holds_only = lacking <= 0
     if standing.under_way_s is not None and hindrance is None:
         wait_s = _between(RETRY_MIN_S, standing.under_way_s, RETRY_MAX_S, jitter)
         return Outlook(prospect=Prospect.REPLENISHING, retry_after_s=wait_s)
-    if holds_only:
-        wait_s = _between(HOLDS_MIN_S, HOLDS_ABOUT_S, HOLDS_MAX_S, jitter)
-        return Outlook(prospect=Prospect.HOLDS, retry_after_s=wait_s)
+    if lacking <= 0:
+        return Outlook(prospect=Prospect.HOLDS, retry_after_s=holds_s(jitter))
     if hindrance is not None or standing.policy is None:
         return Outlook(prospect=Prospect.EMPTY, hindrance=hindrance)
     cooling_s = standing.policy.cooling_s
@@ -88,6 +101,11 @@ def outlook(standing: Standing, needed_nanos: int, *, jitter: float) -> Outlook:
     )
 
 
+def holds_s(jitter: float) -> float:
+    """Return when to come back, in seconds, for what only other calls hold."""
+    return _between(HOLDS_MIN_S, HOLDS_ABOUT_S, HOLDS_MAX_S, jitter)
+
+
 def _hindrance(standing: Standing, lacking_nanos: int) -> Hindrance | None:
     policy = standing.policy
     if policy is None:
@@ -96,10 +114,18 @@ def _hindrance(standing: Standing, lacking_nanos: int) -> Hindrance | None:
         return Hindrance.NO_SOURCE
     if policy.is_locked:
         return Hindrance.LOCKED
-    if max(policy.failing_s or 0, standing.under_way_s or 0) > FAILING_S_MAX:
+    if standing.under_way_s is None and policy.cooling_s > FAILING_S_MAX:
+        return Hindrance.COOLING
+    if max(_failing_s(standing, policy), standing.under_way_s or 0) > FAILING_S_MAX:
         return Hindrance.FAILING
     left = amount(policy, lacking_nanos=lacking_nanos, bought_nanos=standing.bought_nanos)
     return None if standing.under_way_nanos + left >= lacking_nanos else Hindrance.CAP
+
+
+def _failing_s(standing: Standing, policy: Policy) -> float:
+    """How long purchases have failed. What failed long before the next try says nothing of it."""
+    is_over = standing.under_way_s is None and (standing.rested_s or 0) > FAILING_S_MAX
+    return 0 if is_over else policy.failing_s or 0
 
 
 def _between(least_s: float, about_s: float, most_s: float, jitter: float) -> float:

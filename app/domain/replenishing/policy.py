@@ -9,7 +9,13 @@ FAILURES_MAX: Final = 3
 """Purchases that fail one after the other before an operator has to look at it."""
 
 FAILING_S_MAX: Final = 300
-"""How long callers are told to come back while purchases fail, or do not end."""
+"""How long callers are told to come back while purchases fail, do not end, or may not begin."""
+
+CENT_NANOS: Final = 10_000_000
+
+CHARGE_NANOS_MIN: Final = 500_000_000
+"""What a month has left below this is not bought any more, unless so little is bought at a time:
+cards are not charged less. Source: Stripe's manual, "Minimum and maximum charge amounts", USD."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +47,13 @@ class Setback:
 def amount(policy: Policy, *, lacking_nanos: int, bought_nanos: int) -> int:
     """Return what to buy: what is configured or what waits, never more than the month has left.
 
-    `bought_nanos` is what was bought since the month began, what is being bought included. Nothing
-    (0) when the month has nothing left.
+    Whole cents: nobody charges parts of them. `bought_nanos` is what was bought since the month
+    began, what is being bought included. Nothing (0) when the month has too little left to charge.
     """
-    left = max(0, policy.monthly_cap_nanos - bought_nanos)
-    return min(left, max(policy.amount_nanos, lacking_nanos))
+    left = (policy.monthly_cap_nanos - bought_nanos) // CENT_NANOS * CENT_NANOS
+    if left < min(CHARGE_NANOS_MIN, _whole_cents(policy.amount_nanos)):
+        return 0
+    return min(left, _whole_cents(max(policy.amount_nanos, lacking_nanos)))
 
 
 def setback(policy: Policy, reason: FailureReason) -> Setback:
@@ -60,3 +68,7 @@ def setback(policy: Policy, reason: FailureReason) -> Setback:
 def unlocked(policy: Policy) -> Policy:
     """Return the policy as an operator leaves it who has mended the cause."""
     return replace(policy, failures=0, failing_s=None, cooling_s=0, is_locked=False)
+
+
+def _whole_cents(nanos: int) -> int:
+    return -(-nanos // CENT_NANOS) * CENT_NANOS

@@ -19,15 +19,16 @@ NEXT: Final[Mapping[PurchaseState, frozenset[PurchaseState]]] = {
     PurchaseState.REQUESTED: frozenset({PurchaseState.BUYING, PurchaseState.FAILED}),
     PurchaseState.BUYING: frozenset({PurchaseState.DONE, PurchaseState.FAILED}),
     PurchaseState.DONE: frozenset(),
-    PurchaseState.FAILED: frozenset(),
+    PurchaseState.FAILED: frozenset({PurchaseState.DONE}),
 }
-"""The legal moves. Between two purchases of an account lies its policy's cooldown."""
+"""The legal moves. Between two purchases of an account lies its policy's cooldown. One that has
+failed is done after all where the source turns out to have charged for it."""
 
 UNDER_WAY: Final = frozenset({PurchaseState.REQUESTED, PurchaseState.BUYING})
 
 
 class FailureReason(StrEnum):
-    """Why a purchase failed; nobody was charged for it."""
+    """Why a purchase failed; as far as is known, nobody was charged for it."""
 
     CHARGE_DECLINED = "charge_declined"
     MONTHLY_CAP_REACHED = "monthly_cap_reached"
@@ -38,8 +39,15 @@ class FailureReason(StrEnum):
 
     @property
     def counts(self) -> bool:
-        """True when it counts toward the lock: the source failed, not the policy."""
-        return self not in (FailureReason.MONTHLY_CAP_REACHED, FailureReason.WITHDRAWN)
+        """True when it counts toward the lock: the source judged the account, or lost its call.
+
+        What the policy forbids does not, nor a source that nobody could reach.
+        """
+        return self not in (
+            FailureReason.MONTHLY_CAP_REACHED,
+            FailureReason.WITHDRAWN,
+            FailureReason.UNREACHABLE,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +59,7 @@ class Bought:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declined:
-    """The source has not charged, and never will under this id."""
+    """The source has not charged for what it was just asked, and will not."""
 
     reason: FailureReason
 
@@ -75,8 +83,20 @@ Found = Bought | Declined | Unknown | Absent
 """What may come of a look-up."""
 
 ASK_FOR_S: Final = 120
-"""How old a purchase may be for one that the source has never heard of to be asked for again,
-under the same id. Later it has timed out."""
+"""How long after it was first asked for a purchase that the source has never heard of is asked for
+again, under the same id. Later it has timed out."""
+
+LOOK_BACK_S: Final = 86_400
+"""How long after it was first asked for a purchase that timed out is still looked up: a source may
+be late to charge."""
+
+LOOK_UP_S_MAX: Final = 600
+"""The longest between two look-ups of a purchase."""
+
+LOOK_UPS_PER_AGE: Final = 4
+"""Between two look-ups lies this part of a purchase's age: the older it is, the rarer they are."""
+
+_NOT_ASKED: Final = frozenset({FailureReason.UNREACHABLE, FailureReason.REFUSED})
 
 
 class Step(StrEnum):
@@ -88,7 +108,7 @@ class Step(StrEnum):
 
 def first_step(state: PurchaseState) -> Step:
     """Return how to begin with a purchase: one that was asked for before is only looked up."""
-    assert state in UNDER_WAY
+    assert state is not PurchaseState.DONE
     return Step.BUY if state is PurchaseState.REQUESTED else Step.LOOK_UP
 
 
@@ -96,8 +116,20 @@ def after_look_up(found: Found, *, age_s: float) -> Asked | None:
     """Return what a look-up settles; None when the purchase may be asked for again.
 
     An id that the source does not know is asked for again under the very same id, so that a first
-    request which is still on its way cannot be charged beside the second.
+    request which is still on its way cannot be charged beside the second. `age_s` counts from the
+    first request, and is what it was when the purchase was taken up: it takes a lease of silence
+    until then, so what has timed out was not asked for just now.
     """
     if not isinstance(found, Absent):
         return found
     return Declined(reason=FailureReason.TIMED_OUT) if age_s > ASK_FOR_S else None
+
+
+def after_repetition(asked: Asked) -> Asked:
+    """Return what came of asking again. An earlier request may still be charged.
+
+    So a source that cannot be reached now, or will not hear this one, leaves it open.
+    """
+    if isinstance(asked, Declined) and asked.reason in _NOT_ASKED:
+        return Unknown(why=asked.reason.value)
+    return asked

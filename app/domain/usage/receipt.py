@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from hashlib import sha256
 from typing import Final
 
 from app.domain.ids import suffix
@@ -12,6 +13,9 @@ from app.domain.pricing import Price, Usage
 
 REQUEST_PREFIX: Final = "req_"
 JOB_PREFIX: Final = "job_"
+PRICE_PREFIX: Final = "price_"
+PRICE_DIGITS: Final = 12
+"""Hexadecimal digits of a price version: prices that differ have different ones, in practice."""
 
 
 class Standing(StrEnum):
@@ -87,6 +91,11 @@ class Receipt:
         return request_id_of(self.job_id)
 
     @property
+    def price_version(self) -> str | None:
+        """The name of the price it was held at; None where nothing was held."""
+        return version_of(self.instrument, self.price) if self.price is not None else None
+
+    @property
     def duration_ms(self) -> int | None:
         """From its submission to its end, waits included."""
         return _milliseconds(self.created_at, self.finished_at)
@@ -111,6 +120,12 @@ def job_id_of(identifier: str) -> str | None:
     if identifier.startswith(REQUEST_PREFIX):
         return JOB_PREFIX + suffix(identifier)
     return identifier if identifier.startswith(JOB_PREFIX) else None
+
+
+def version_of(instrument: str, price: Price) -> str:
+    """Return the name of an instrument's price: the same one wherever the price is the same."""
+    told = f"{instrument} {price.input_nanos} {price.output_nanos}"
+    return PRICE_PREFIX + sha256(told.encode()).hexdigest()[:PRICE_DIGITS]
 
 
 def tokens_of(nanos: int, *, lot_nanos: int, lot_tokens: int) -> int:

@@ -86,7 +86,7 @@ def window(first: date | None, last: date | None, *, today: date) -> Days:
     if last is None:
         last = today if first is None else max(first, min(today, first + rest))
     days = Days(first=last - rest if first is None else first, last=last)
-    if len(days) < 1:
+    if days.last < days.first:
         raise ValueError(f"from: {days.first} is after {days.last}, where `to` ends")
     if len(days) > DAYS_MAX:
         raise ValueError(f"from: {len(days)} days are too many at once; ask for {DAYS_MAX} at most")

@@ -1,9 +1,11 @@
 """What an account's jobs used and cost: one receipt, a page of them, sums over days."""
 
+from collections.abc import Collection
 from datetime import date, datetime
 
 from app.domain.errors import InvalidRequest, NotFound
 from app.domain.ids import is_plausible
+from app.domain.job import JobState
 from app.domain.usage import summary as summing
 from app.domain.usage.receipt import STATES_OF, Receipt, Standing, job_id_of
 from app.domain.usage.summary import Grouping, Summary, id_at
@@ -34,7 +36,7 @@ def page(
     *,
     since: datetime | None,
     until: datetime | None,
-    standing: Standing | None,
+    standings: Collection[Standing] | None,
     instrument: str | None,
     key_id: str | None,
     after: str | None,
@@ -42,8 +44,8 @@ def page(
 ) -> tuple[list[Receipt], bool]:
     """Return a page of an account's receipts, newest first, and whether there are more.
 
-    Of the jobs submitted from `since` on and before `until`; after the one that `after` names.
-    Raises InvalidRequest when it names none.
+    Of the jobs submitted from `since` on and before `until`, which stand at one of `standings`,
+    or at any; after the one that `after` names. Raises InvalidRequest when it names none.
     """
     before = [id_at(until)] if until is not None else []
     if after is not None:
@@ -52,13 +54,16 @@ def page(
             message = "after: must be the request_id of the last receipt of the page before"
             raise InvalidRequest(message, param="after")
         before.append(last)
+    states = None
+    if standings is not None:
+        states = frozenset[JobState]().union(*(STATES_OF[each] for each in standings))
     with statement(gateway.engine) as conn:
         found = receipts.page(
             conn,
             account_id,
             since=id_at(since) if since is not None else None,
             before=min(before, default=None),
-            states=STATES_OF[standing] if standing is not None else (),
+            states=states,
             instrument=instrument.lower() if instrument is not None else None,
             key_id=key_id,
             limit=limit + 1,

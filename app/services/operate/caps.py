@@ -7,7 +7,7 @@ from app.domain.limits.cap import Cap, CapScope, Period, Window
 from app.domain.money import format_dollars
 from app.gateway import Gateway
 from app.store.engine import again, statement, transaction
-from app.store.operating import caps
+from app.store.operating import caps, counting, references
 from app.store.records import audit
 
 OFF = "off"
@@ -29,16 +29,20 @@ def set_caps(
 ) -> None:
     """Set caps of an account or of one of its keys, by period; None takes one away.
 
-    A cap that is changed keeps what it has counted; a new one counts from now on. Raises NotFound
-    when the account has no such key.
+    A cap that comes into force counts all of its day or month so far, but for the calls that run
+    at that moment; one that is changed keeps what it has counted. Raises NotFound when the account
+    has no such key.
     """
     scope = CapScope.ACCOUNT if key_id is None else CapScope.KEY
     subject = key_id or account_id
+    told = {each.value: OFF if n is None else format_dollars(n) for each, n in changes.items()}
 
     def write() -> None:
         with transaction(gateway.engine) as conn:
             if key_id is not None and not caps.has_key(conn, account_id, key_id):
                 raise NotFound(f"The account has no key {key_id!r}.", param="key")
+            references.lock_account(conn, account_id)
+            new_ids = []
             for period, nanos in changes.items():
                 if nanos is None:
                     caps.remove(conn, account_id, scope, subject, period)
@@ -51,10 +55,10 @@ def set_caps(
                     period=period,
                     limit_nanos=nanos,
                 )
-                caps.put(conn, cap)
-            told = {
-                each.value: OFF if n is None else format_dollars(n) for each, n in changes.items()
-            }
+                if not caps.change(conn, cap):
+                    new_ids.append(caps.put(conn, cap))
+            if new_ids:
+                counting.count(conn, account_id, new_ids)
             audit.write(
                 conn,
                 gateway.new_id("aud"),

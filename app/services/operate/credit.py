@@ -11,6 +11,7 @@ from app.domain.errors import OutOfRange, ReferenceReused
 from app.domain.money import format_dollars
 from app.gateway import Gateway
 from app.services.keeping.wake import wake_account
+from app.services.operate import references
 from app.store.engine import again, transaction
 from app.store.operating import crediting
 from app.store.operating.crediting import Credited, Source, Terms
@@ -68,9 +69,12 @@ def credit(
         tokens=wanted.tokens,
     )
     _check(gateway, terms)
+    references.check(wanted.reference)
 
     def write() -> Credited:
         with transaction(gateway.engine) as conn:
+            amount = format_dollars(wanted.nanos)
+            references.find(conn, account_id, wanted.reference, action=source, amount=amount)
             given = crediting.credit(
                 conn,
                 lot_id=gateway.new_id("lot"),
@@ -99,6 +103,14 @@ def credit(
     given = again(write)
     wake(gateway, account_id)
     return given
+
+
+def keeps_expiry(given: Credited, wanted: Expiry) -> bool:
+    """True unless a credit that was there before lasts longer or shorter than is wanted now."""
+    if given.is_new or isinstance(wanted, Lasting):
+        return True
+    moment = given.created_at + wanted if isinstance(wanted, timedelta) else wanted
+    return given.expires_at == moment
 
 
 def wake(gateway: Gateway, account_id: str) -> None:

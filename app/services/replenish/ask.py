@@ -55,21 +55,31 @@ def _ask(
         return False
     if policy.is_locked or policy.cooling_s > 0:
         return False
+    latest = purchases.latest(conn, account_id)
+    if _knows_of_cap(latest) and _is_spent(conn, account_id, policy):
+        return False
     purchase_id = gateway.new_id("rpl")
     nanos = wanted_nanos(
         conn, account_id, policy, purchase_id=purchase_id, callers_nanos=callers_nanos
     )
     if nanos is None:
         return False
-    latest = purchases.latest(conn, account_id)
-    if nanos == 0 and not _knows_of_cap(latest):
+    if nanos == 0:
         purchases.refuse(conn, purchase_id, account_id, amount_nanos=policy.amount_nanos)
+    else:
+        standings.start_anew(conn, account_id)
     is_asked = nanos > 0 and purchases.request(
         conn, purchase_id, account_id, amount_nanos=nanos, callers_nanos=callers_nanos
     )
     if _is_new_occasion(latest):
         _tell(gateway, conn, account_id, policy)
     return is_asked
+
+
+def _is_spent(conn: Session, account_id: str, policy: Policy) -> bool:
+    """True when the month has nothing left, so that nobody need count what waits."""
+    bought = standings.bought(conn, account_id)
+    return not amount(policy, lacking_nanos=0, bought_nanos=bought)
 
 
 def _is_new_occasion(latest: Past | None) -> bool:

@@ -6,6 +6,7 @@ The leading keeper tends it; no call to the funding source ever holds up a tick.
 import logging
 import threading
 import time
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -15,10 +16,14 @@ from app.services.outage import as_unavailable
 from app.services.replenish import purchase
 from app.services.replenish.ask import ask
 from app.store.engine import statement
-from app.store.replenishing import purchases, standings
+from app.store.replenishing import carrying, standings
 
 PURCHASES_MAX: Final = 8
-"""Purchases one process carries at once."""
+"""New purchases one process carries at once."""
+
+LOOK_UPS_MAX: Final = 4
+"""Purchases one process looks up at once, beside the new ones: however many are left open, they
+keep no new one waiting."""
 
 POLICIES_MAX: Final = 1_000
 """Policies one turn looks at; the next turn goes on with the others."""
@@ -58,7 +63,7 @@ class Buyer:
         # A look-up, and a call where that shows nothing, each of which may take its whole time.
         self._lease_s = 2 * gateway.settings.funding_timeout_s + MARGIN_S
         self._after = ""
-        self._threads: dict[str, threading.Thread] = {}
+        self._buying, self._looking = _Threads(PURCHASES_MAX), _Threads(LOOK_UPS_MAX)
         self._stopping = threading.Event()
 
     def tend(self) -> int:
@@ -82,8 +87,8 @@ class Buyer:
         """Take up nothing more; a call that does not end soon is left to the next leader."""
         self._stopping.set()
         ends = time.monotonic() + CLOSE_S
-        for thread in self._threads.values():
-            thread.join(max(0.0, ends - time.monotonic()))
+        for threads in (self._buying, self._looking):
+            threads.join(ends)
 
     def _look(self) -> None:
         with statement(self._gateway.engine) as conn:
@@ -96,23 +101,14 @@ class Buyer:
             ask(self._gateway, account_id)
 
     def _take_up(self, source: FundingSource) -> int:
-        self._threads = {name: each for name, each in self._threads.items() if each.is_alive()}
-        room = PURCHASES_MAX - len(self._threads)
-        if room <= 0:
-            return 0
         with statement(self._gateway.engine) as conn:
-            due = purchases.due(conn, lease_s=self._lease_s, limit=PURCHASES_MAX)
-        fresh = [each for each in due if each not in self._threads][:room]
-        for purchase_id in fresh:
-            self._begin(source, purchase_id)
-        return len(fresh)
+            new = carrying.new(conn, limit=PURCHASES_MAX)
+            silent = carrying.silent(conn, lease_s=self._lease_s, limit=LOOK_UPS_MAX)
 
-    def _begin(self, source: FundingSource, purchase_id: str) -> None:
-        thread = threading.Thread(
-            target=self._carry, args=(source, purchase_id), name=purchase_id, daemon=True
-        )
-        self._threads[purchase_id] = thread
-        thread.start()
+        def carry(purchase_id: str) -> None:
+            self._carry(source, purchase_id)
+
+        return self._buying.begin(new, carry) + self._looking.begin(silent, carry)
 
     def _carry(self, source: FundingSource, purchase_id: str) -> None:
         try:
@@ -125,7 +121,30 @@ class Buyer:
             log.exception("replenish.stumbled purchase=%s", purchase_id)
 
 
+class _Threads:
+    """At most so many threads, each of which carries one purchase."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._alive: dict[str, threading.Thread] = {}
+
+    def begin(self, purchase_ids: Sequence[str], carry: Callable[[str], None]) -> int:
+        """Carry those that nobody here carries, as far as there is room; return how many."""
+        self._alive = {name: each for name, each in self._alive.items() if each.is_alive()}
+        room = self._most - len(self._alive)
+        fresh = [each for each in purchase_ids if each not in self._alive][:room]
+        for name in fresh:
+            self._alive[name] = threading.Thread(target=carry, args=(name,), name=name, daemon=True)
+            self._alive[name].start()
+        return len(fresh)
+
+    def join(self, ends: float) -> None:
+        """Wait for the threads until `ends` on the monotonic clock."""
+        for thread in self._alive.values():
+            thread.join(max(0.0, ends - time.monotonic()))
+
+
 def _database_time(gateway: Gateway) -> datetime:
     """A worker's clock may be wrong, and a signature with it."""
     with statement(gateway.engine) as conn:
-        return purchases.clock(conn)
+        return carrying.clock(conn)

@@ -13,6 +13,7 @@ from app.domain.errors import (
     InsufficientBalance,
 )
 from app.domain.money import format_dollars
+from app.domain.pricing import Price, Usage, cost
 from app.domain.replenishing import outlook as rules
 from app.domain.replenishing.outlook import Hindrance, Outlook, Prospect, Standing
 from app.gateway import Gateway
@@ -46,15 +47,16 @@ class Outlooks:
         self._callers: dict[str, int] = {}
 
     def tell(
-        self, account_id: str, instrument: str, *, needed_nanos: int, available_nanos: int
+        self, account_id: str, instrument: str, *, bound: Usage, price: Price, available_nanos: int
     ) -> Verdict:
-        """Return how a caller's job ends that needs more than is available."""
+        """Return how a caller's job ends that may come to more than is available."""
         standing = self._standing(account_id, instrument)
         jitter = self._gateway.entropy(1)[0] / 256
-        found = rules.outlook(standing, needed_nanos, jitter=jitter)
+        found = rules.outlook(standing, bound, price, jitter=jitter)
         if found.prospect is Prospect.REPLENISHING:
+            needed_nanos = standing.in_money(bound, price)
             self._callers[account_id] = self._callers.get(account_id, 0) + needed_nanos
-        return _verdict(found, standing, needed_nanos, available_nanos)
+        return _verdict(found, standing, cost(bound, price), available_nanos)
 
     def wait(self, account_id: str) -> None:
         """Note a job that waits for its balance."""
@@ -90,7 +92,7 @@ def _verdict(
         soon = f"{told}; the balance is being replenished, so send the request again."
         return Verdict(error=BalanceReplenishing(soon), status_code=503, retry_after_s=wait_s)
     if found.prospect is Prospect.HOLDS:
-        held = format_dollars(max(0, standing.settled_nanos - available_nanos))
+        held = format_dollars(max(0, standing.worth_nanos - available_nanos))
         soon = f"{told}; other calls hold ${held} until they end, so send the request again."
         return Verdict(error=HoldsExhausted(soon), status_code=503, retry_after_s=wait_s)
     remedy = _REMEDIES.get(found.hindrance, "deposit funds, then send it again")
@@ -100,6 +102,8 @@ def _verdict(
 _REMEDIES: Final[dict[Hindrance | None, str]] = {
     Hindrance.LOCKED: "its replenishment is locked after failed purchases: mend what made them"
     " fail and unlock it, or deposit funds, then send it again",
+    Hindrance.COOLING: "its replenishment may not buy again for minutes; deposit funds, then send"
+    " it again",
     Hindrance.FAILING: "its replenishment has been failing for minutes; deposit funds, then send"
     " it again",
     Hindrance.CAP: "its replenishment may not buy so much more this month: raise the monthly cap or"

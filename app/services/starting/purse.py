@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.domain.errors import BusbarError, CapReached, RequestExceedsLimit
+from app.domain.errors import BusbarError, CapReached, HoldsExhausted, RequestExceedsLimit
 from app.domain.hold import Hold, draw_parts
 from app.domain.instrument import Instrument
 from app.domain.limits.cap import Cap, Window, reserve, smallest
@@ -16,17 +16,27 @@ from app.store.starting.funds import Funds
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Short:
-    """A balance that does not cover a job: what it needs, and what there is, in nano-dollars."""
+    """A balance that does not cover a job: its bound and price, and what there is, nano-dollars."""
 
-    needed_nanos: int
+    bound: Usage
+    price: Price
     available_nanos: int
+
+    @property
+    def needed_nanos(self) -> int:
+        """What the job may cost at most in money alone."""
+        return cost(self.bound, self.price)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Full:
-    """A cap whose window has too little left for a job, though it would fit an empty one."""
+    """A cap whose window has too little left for a job, though it would fit an empty one.
+
+    `will_free`: it would fit if what jobs under way hold were given back.
+    """
 
     window: Window
+    will_free: bool
     error: BusbarError
 
 
@@ -49,7 +59,8 @@ class Purse:
         bound = self._bound(job, instrument)
         listed = cost(bound, instrument.price)
         refused = self._refused.get((job.account_id, job.instrument))
-        # A group only takes from a purse, so what was too much is too much still.
+        # A group only takes from a purse, so what was too much is too much still. Not where lots of
+        # tokens pay: of two jobs the dearer one may have fewer tokens.
         hopeless = not job.is_read or (refused is not None and listed >= refused)
         hold = None if hopeless else self._draw(job, bound, instrument.price)
         nanos = listed if hold is None else hold.nanos
@@ -58,13 +69,13 @@ class Purse:
         if too_much is not None:
             return too_much
         if hold is None:
-            if not hopeless:
+            if not hopeless and not self._has_tokens(job.account_id, job.instrument):
                 self._refused[job.account_id, job.instrument] = listed
             available = self.available_nanos(job.account_id, job.instrument) if job.is_read else 0
-            return Short(needed_nanos=listed, available_nanos=available)
+            return Short(bound=bound, price=instrument.price, available_nanos=available)
         taken = reserve(windows, nanos)
         if isinstance(taken, Window):
-            return Full(window=taken, error=CapReached(_full(nanos, taken)))
+            return _full(nanos, taken)
         self._windows.update((window.cap.id, window) for window in taken)
         self._take(hold)
         return hold
@@ -102,6 +113,9 @@ class Purse:
         mine = self._lots.get(account_id, ())
         return [lot for lot in mine if lot.instrument in (None, instrument)]
 
+    def _has_tokens(self, account_id: str, instrument: str) -> bool:
+        return any(lot.tokens is not None for lot in self._fitting(account_id, instrument))
+
     def _binding(self, job: Claimed) -> Sequence[Window]:
         if not self._windows:
             return ()
@@ -124,15 +138,19 @@ def _exceeds(
     return None
 
 
-def _full(nanos: int, window: Window) -> str:
+def _full(nanos: int, window: Window) -> Full:
     resets_at = window.resets_at.isoformat().replace("+00:00", "Z")
-    return (
+    told = (
         f"This job may cost up to ${format_dollars(nanos)}, and {_named(window.cap)} has"
         f" ${format_dollars(max(0, window.left_nanos))} left:"
         f" ${format_dollars(window.spent_nanos)} spent, ${format_dollars(window.held_nanos)} held"
-        f" by jobs under way; it resets at {resets_at}. Raise the cap, or send the request again"
-        " then."
+        f" by jobs under way; it resets at {resets_at}."
     )
+    if window.may_fit(nanos):
+        soon = HoldsExhausted(f"{told} Send the request again, when some of them have ended.")
+        return Full(window=window, will_free=True, error=soon)
+    reached = CapReached(f"{told} Raise the cap, or send the request again then.")
+    return Full(window=window, will_free=False, error=reached)
 
 
 def _named(cap: Cap) -> str:

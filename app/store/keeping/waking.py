@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import (
-    CTE,
-    BigInteger,
     Connection,
     Integer,
     Numeric,
@@ -23,56 +21,68 @@ from sqlalchemy import (
     select,
     true,
     tuple_,
-    update,
 )
 
-from app.domain.pricing import Price, Usage, cost, uncovered
-from app.store.prepared import Prepared, records, rows
+from app.domain.pricing import TOKENS_PER_PRICE, Price
+from app.store.keeping import choosing
+from app.store.keeping.choosing import ABLE, PPM, cheapest_of, short, to_bigint
+from app.store.prepared import Prepared, records
 from app.store.starting.starts import NANOS_MAX
-from app.store.tables import IS_DRAWABLE, jobs, lots, number, word
+from app.store.tables import IS_DRAWABLE, accounts, calibrations, jobs, lots, number, word
 
 SHARES: Final = (2_000, 200, 20, 2)
 """How many jobs of one account may be woken at once. A limit is part of a statement's text, so that
 it is planned for; few different ones keep few plans."""
 
-WOKEN_MAX: Final = 5_000
-"""Woken jobs of one account that nobody has claimed yet; no more are woken beside them."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """What a balance pays for: jobs that need no more money in all, or no more tokens in all.
+
+    Each is enough by itself. What lots of tokens pay for is `tokens`; 0 where there are none.
+    """
+
+    nanos: int
+    tokens: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
     """An account with jobs of one instrument that wait for its balance.
 
-    `least_nanos` is what the cheapest of them needs and `bound` the most tokens it may come to;
-    `drawable_nanos` and `drawable_tokens` are what lots of money and of tokens have for it.
+    `least_nanos` is what the cheapest of them needs and `fewest_tokens` what the shortest comes to
+    at most, as it would be held; None where no lots of tokens pay. `drawable_nanos` and
+    `drawable_tokens` are what lots of money and of tokens have for them. `ratio_ppm` is that of
+    holds by calibration.
     """
 
     account_id: str
     instrument: str
     least_nanos: int
+    fewest_tokens: int | None
     drawable_nanos: int
     drawable_tokens: int
-    bound: Usage
+    ratio_ppm: int
 
     def can_go_on(self, price: Price | None) -> bool:
-        """True when the balance covers the cheapest of these jobs; `price` is that of today."""
-        return self.drawable_nanos >= self.least_nanos - self._spared(price)
+        """True when the balance covers one of these jobs; `price` is that of today."""
+        reach = self.worth(price)
+        is_short = self.fewest_tokens is not None and self.fewest_tokens <= reach.tokens
+        return is_short or self.least_nanos <= reach.nanos
 
-    def worth(self, price: Price | None) -> int:
-        """What the balance is worth to these jobs, tokens at what they cost the cheapest of them.
+    def worth(self, price: Price | None) -> Reach:
+        """Return what the balance pays for.
 
-        Jobs of other shapes make of that more or less; whoever is woken in vain waits again.
+        Lots of tokens spare jobs at least their number at the lower price, and leave money to pay
+        for at most so many tokens more at the higher one. Where input is not dearer than output,
+        that is just what `draw_parts` makes of them for a single job.
         """
-        tokens = self.bound.input_tokens + self.bound.output_tokens
-        average = self.drawable_tokens * self.least_nanos // tokens if price else 0
-        return self.drawable_nanos + max(average, self._spared(price))
-
-    def _spared(self, price: Price | None) -> int:
-        """What lots of tokens spare the cheapest job."""
         if price is None or not self.drawable_tokens:
-            return 0
-        rest = cost(uncovered(self.bound, self.drawable_tokens), price)
-        return max(0, self.least_nanos - rest)
+            return Reach(nanos=self.drawable_nanos, tokens=0)
+        low, high = sorted((price.input_nanos, price.output_nanos))
+        spared = self.drawable_tokens * low // TOKENS_PER_PRICE
+        paid = self.drawable_nanos * TOKENS_PER_PRICE // high if high else NANOS_MAX
+        return Reach(nanos=self.drawable_nanos + spared, tokens=self.drawable_tokens + paid)
 
 
 def waiting(conn: Connection, *, after: tuple[str, str], limit: int) -> list[Waiting]:
@@ -87,29 +97,35 @@ def waiting(conn: Connection, *, after: tuple[str, str], limit: int) -> list[Wai
             account_id=row.account_id,
             instrument=row.instrument,
             least_nanos=row.needed_nanos,
+            fewest_tokens=row.fewest_tokens,
             drawable_nanos=row.drawable_nanos,
             drawable_tokens=row.drawable_tokens,
-            bound=Usage(input_tokens=row.input_tokens_max, output_tokens=row.output_tokens_max),
+            ratio_ppm=row.ratio_ppm,
         )
         for row in found
     ]
 
 
-def wake(conn: Connection, able: Sequence[tuple[Waiting, int]], *, share: int) -> int:
+def wake(conn: Connection, able: Sequence[tuple[Waiting, Reach]], *, share: int) -> int:
     """Queue up to `share` jobs of each of `able`, the cheapest first; return how many.
 
     Each comes with what its balance is worth. No more than that covers beside the jobs that were
     woken before and not claimed yet, so that few are woken in vain. Rows another transaction works
     on are left out.
     """
-    entries = [(each.account_id, each.instrument, min(worth, NANOS_MAX)) for each, worth in able]
-    named = records("w", entries, "account_id", "instrument", "drawable_nanos")
-    return _WAKE[share](conn, **named).rowcount
-
-
-def _short(state: str) -> Any:
-    """The rows of the index of jobs that lack balance, in one of its two states."""
-    return (jobs.c.state == word(state)) & (jobs.c.needed_nanos > number(0))
+    woken = 0
+    for statements, has_tokens in ((_WAKE, False), (_WAKE_BY_TOKENS, True)):
+        entries = [
+            (
+                *(each.account_id, each.instrument, each.ratio_ppm),
+                *(min(reach.nanos, NANOS_MAX), min(reach.tokens, NANOS_MAX)),
+            )
+            for each, reach in able
+            if (reach.tokens > 0) is has_tokens
+        ]
+        if entries:
+            woken += statements[share](conn, **records("w", entries, *ABLE)).rowcount
+    return woken
 
 
 def _waiting() -> Prepared:
@@ -128,16 +144,37 @@ def _waiting() -> Prepared:
     in_tokens = func.sum(_available_tokens(left))
     drawable = (
         select(
-            _to_bigint(func.coalesce(in_money, 0)).label("drawable_nanos"),
-            _to_bigint(func.coalesce(in_tokens, 0)).label("drawable_tokens"),
+            to_bigint(func.coalesce(in_money, 0)).label("drawable_nanos"),
+            to_bigint(func.coalesce(in_tokens, 0)).label("drawable_tokens"),
         )
         .where(lots.c.account_id == looked.c.account_id, IS_DRAWABLE)
         .where(or_(lots.c.instrument.is_(None), lots.c.instrument == looked.c.instrument))
         .lateral("drawable")
     )
+    # Each is looked up by its key: a join might go through the accounts that nobody waits in.
+    ratio = (
+        select(calibrations.c.ratio_ppm)
+        .join(accounts, accounts.c.hold_mode == word("calibrated"))
+        .where(accounts.c.id == looked.c.account_id)
+        .where(calibrations.c.instrument == looked.c.instrument)
+        .correlate(looked)
+    )
+    held = (
+        select(func.coalesce(ratio.scalar_subquery(), number(PPM)).label("ratio_ppm"))
+        .correlate(looked)
+        .lateral("held")
+    )
+    # Looked for only where it matters: it takes a look at many jobs.
+    near = (
+        cheapest_of(looked.c.account_id, looked.c.instrument, held.c.ratio_ppm)
+        .where(drawable.c.drawable_tokens > number(0))
+        .correlate(looked, drawable, held)
+        .subquery("near")
+    )
+    fewest = select(func.min(near.c.tokens))
     return Prepared(
-        select(looked, drawable)
-        .select_from(looked.join(drawable, true()))
+        select(looked, drawable, held, fewest.scalar_subquery().label("fewest_tokens"))
+        .select_from(looked.join(drawable, true()).join(held, true()))
         .order_by(looked.c.account_id, looked.c.instrument)
     )
 
@@ -154,77 +191,14 @@ def _available_tokens(left: Any) -> Any:
 def _next(account_id: Any, instrument: Any) -> Select[Any]:
     """The cheapest waiting job of the account and instrument that come next."""
     return (
-        select(
-            *(jobs.c.account_id, jobs.c.instrument, jobs.c.needed_nanos),
-            *(jobs.c.input_tokens_max, jobs.c.output_tokens_max),
-        )
-        .where(_short("waiting"))
+        select(jobs.c.account_id, jobs.c.instrument, jobs.c.needed_nanos)
+        .where(short("waiting"))
         .where(tuple_(jobs.c.account_id, jobs.c.instrument) > tuple_(account_id, instrument))
         .order_by(jobs.c.account_id, jobs.c.instrument, jobs.c.needed_nanos)
         .limit(number(1))
     )
 
 
-def _wake(share: int) -> Prepared:
-    funded = _funded()
-    cheapest = (
-        select(jobs.c.id, jobs.c.needed_nanos)
-        .where(_short("waiting"), jobs.c.account_id == funded.c.account_id)
-        .where(jobs.c.instrument == funded.c.instrument)
-        .where(jobs.c.needed_nanos <= funded.c.nanos)
-        .order_by(jobs.c.needed_nanos)
-        .limit(number(share))
-        .with_for_update(skip_locked=True, key_share=True)
-        .lateral("cheapest")
-    )
-    so_far = func.sum(cheapest.c.needed_nanos).over(
-        partition_by=(funded.c.account_id, funded.c.instrument),
-        order_by=(cheapest.c.needed_nanos, cheapest.c.id),
-    )
-    fitting = (
-        select(cheapest.c.id, so_far.label("so_far"), funded.c.nanos)
-        .select_from(funded.join(cheapest, true()))
-        .cte("fitting")
-        .prefix_with("MATERIALIZED")
-    )
-    return Prepared(
-        update(jobs)
-        .where(jobs.c.id == fitting.c.id, fitting.c.so_far <= fitting.c.nanos)
-        .values(state="queued", reason=None, run_at=func.now(), nudged_at=None)
-    )
-
-
-def _funded() -> CTE:
-    """What each account has for further jobs: less what those woken before will draw."""
-    asked = rows("w", account_id=Text(), instrument=Text(), drawable_nanos=BigInteger())
-    woken = (
-        select(jobs.c.needed_nanos)
-        .where(_short("queued"), jobs.c.account_id == asked.c.account_id)
-        .limit(number(WOKEN_MAX))
-        .correlate(asked)
-        .subquery("woken")
-    )
-    promised = (
-        select(
-            func.coalesce(func.sum(woken.c.needed_nanos), 0).label("nanos"),
-            func.count().label("jobs"),
-        )
-        .select_from(woken)
-        .lateral("promised")
-    )
-    left = _to_bigint(asked.c.drawable_nanos - promised.c.nanos)
-    return (
-        select(asked.c.account_id, asked.c.instrument, left.label("nanos"))
-        .select_from(asked.join(promised, true()))
-        .where(promised.c.jobs < number(WOKEN_MAX))
-        .cte("funded")
-    )
-
-
-def _to_bigint(nanos: Any) -> Any:
-    """Several lots together may come to more than a BIGINT holds."""
-    return func.greatest(func.least(nanos, number(NANOS_MAX)), 0).cast(BigInteger())
-
-
 _WAITING: Final = _waiting()
-_WAKE: Final = {share: _wake(share) for share in SHARES}
+_WAKE: Final = {share: Prepared(choosing.by_money(share)) for share in SHARES}
+_WAKE_BY_TOKENS: Final = {share: Prepared(choosing.by_tokens(share)) for share in SHARES}

@@ -1,7 +1,18 @@
 """Caps as operators set them. What counts under them is reserved where jobs start."""
 
-from sqlalchemy import Connection, Date, Select, and_, case, func, select, update
-from sqlalchemy.dialects.postgresql import insert as pg_insert
+from typing import Final
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Date,
+    Select,
+    and_,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from app.domain.limits.cap import Cap, CapScope, Period, Window
 from app.store.tables import cap_windows, caps, keys
@@ -13,11 +24,28 @@ def has_key(conn: Connection, account_id: str, key_id: str) -> bool:
     return conn.execute(query).first() is not None
 
 
-def put(conn: Connection, cap: Cap) -> None:
-    """Set a cap. One that is in force already keeps its id, and with it what it has counted."""
+def change(conn: Connection, cap: Cap) -> bool:
+    """Change the limit of a cap that is in force; False when there is none."""
+    changed = update(caps).where(*_of(cap), caps.c.removed_at.is_(None))
+    return conn.execute(changed.values(limit_nanos=cap.limit_nanos)).rowcount == 1
+
+
+def put(conn: Connection, cap: Cap) -> str:
+    """Put a cap in force where there is none; return its id.
+
+    One that was in force before keeps its id, and with it what it has counted.
+    """
+    latest = select(func.max(caps.c.id)).where(*_of(cap)).scalar_subquery()
+    known = conn.execute(
+        update(caps)
+        .where(caps.c.id == latest)
+        .values(limit_nanos=cap.limit_nanos, removed_at=None)
+        .returning(caps.c.id)
+    ).first()
+    if known is not None:
+        return str(known.id)
     conn.execute(
-        pg_insert(caps)
-        .values(
+        insert(caps).values(
             id=cap.id,
             account_id=cap.account_id,
             scope=cap.scope,
@@ -25,12 +53,8 @@ def put(conn: Connection, cap: Cap) -> None:
             period=cap.period,
             limit_nanos=cap.limit_nanos,
         )
-        .on_conflict_do_update(
-            index_elements=[caps.c.account_id, caps.c.scope, caps.c.subject_id, caps.c.period],
-            index_where=caps.c.removed_at.is_(None),
-            set_={"limit_nanos": cap.limit_nanos},
-        )
     )
+    return cap.id
 
 
 def remove(
@@ -67,15 +91,21 @@ def windows(conn: Connection, account_id: str) -> list[Window]:
     ]
 
 
+def _of(cap: Cap) -> tuple[ColumnElement[bool], ...]:
+    return (
+        caps.c.account_id == cap.account_id,
+        caps.c.scope == cap.scope,
+        caps.c.subject_id == cap.subject_id,
+        caps.c.period == cap.period,
+    )
+
+
 def _windows(account_id: str) -> Select[tuple[object, ...]]:
-    # Sessions keep UTC, so a day of the database's clock is a day of ours.
-    month = func.date_trunc("month", func.now()).cast(Date())
-    starts_on = case((caps.c.period == Period.MONTH, month), else_=func.now().cast(Date()))
-    now = and_(cap_windows.c.cap_id == caps.c.id, cap_windows.c.starts_on == starts_on)
+    now = and_(cap_windows.c.cap_id == caps.c.id, cap_windows.c.starts_on == STARTS_ON)
     return (
         select(
             caps,
-            starts_on.label("starts_on"),
+            STARTS_ON.label("starts_on"),
             func.coalesce(cap_windows.c.held_nanos, 0).label("held_nanos"),
             func.coalesce(cap_windows.c.spent_nanos, 0).label("spent_nanos"),
         )
@@ -83,3 +113,8 @@ def _windows(account_id: str) -> Select[tuple[object, ...]]:
         .where(caps.c.account_id == account_id, caps.c.removed_at.is_(None))
         .order_by(caps.c.scope, caps.c.subject_id, caps.c.period)
     )
+
+
+# Sessions keep UTC, so a day of the database's clock is a day of ours.
+STARTS_ON: Final = func.date_trunc(caps.c.period, func.now()).cast(Date())
+"""The first day of a cap's window of now."""

@@ -59,6 +59,7 @@ class Credited:
     amount_nanos: int
     instrument: str | None
     tokens: int | None
+    created_at: datetime
     expires_at: datetime | None
     is_new: bool
     is_past: bool
@@ -116,6 +117,7 @@ def _credited(conn: Connection, is_it: ColumnElement[bool], *, is_new: bool) -> 
         amount_nanos=row.amount_nanos,
         instrument=row.instrument,
         tokens=row.tokens,
+        created_at=row.created_at,
         expires_at=row.expires_at,
         is_new=is_new,
         is_past=row.is_past,

@@ -1,19 +1,21 @@
-"""Purchases of credit: asked for, taken up, done or failed. One at a time for each account."""
+"""Purchases of credit as they are asked for, one at a time for each account, and as they ended."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Double, func, insert, or_, select, update
+from sqlalchemy import Connection, case, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from app.domain.replenishing.purchase import FailureReason, PurchaseState
-from app.store.money import FUNDING
 from app.store.prepared import seconds
 from app.store.replenishing.standings import IS_UNDER_WAY, THIS_MONTH
 from app.store.starting.starts import NANOS_MAX
-from app.store.tables import lots, replenishments, transfers
+from app.store.tables import replenishments
+
+NONE_IS_BACK_S: Final = 1
+"""How long after a purchase was asked for nobody who was told to come back has done so yet: half of
+the least that callers are told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +30,6 @@ class Purchase:
     state: PurchaseState
     amount_nanos: int
     callers_nanos: int
-    age_s: float
     asked_at: datetime | None
 
 
@@ -46,9 +47,9 @@ class Past:
 
 def under_way(conn: Connection, account_id: str) -> Purchase | None:
     """Return what an account is buying now."""
-    query = select(*_COLUMNS).where(replenishments.c.account_id == account_id, IS_UNDER_WAY)
+    query = select(*COLUMNS).where(replenishments.c.account_id == account_id, IS_UNDER_WAY)
     row = conn.execute(query).first()
-    return _to_purchase(row) if row else None
+    return to_purchase(row) if row else None
 
 
 def latest(conn: Connection, account_id: str) -> Past | None:
@@ -90,118 +91,23 @@ def request(
 
 
 def join(conn: Connection, purchase_id: str, *, callers_nanos: int) -> None:
-    """Count more callers for a purchase that nobody has taken up yet."""
-    room = NANOS_MAX - callers_nanos
+    """Count more callers for a purchase that nobody has taken up yet.
+
+    All who come before anybody comes back as told count, each once. Of those who come later some
+    may be the same ones again, so that only the most that some of them need together counts.
+    """
+    counted = replenishments.c.callers_nanos
+    is_early = replenishments.c.created_at > func.now() - seconds(NONE_IS_BACK_S)
+    most = min(callers_nanos, NANOS_MAX)
+    more = case(
+        (is_early, func.least(counted, NANOS_MAX - most) + most),
+        else_=func.greatest(counted, most),
+    )
     conn.execute(
         update(replenishments)
         .where(replenishments.c.id == purchase_id, replenishments.c.state == "requested")
-        .values(callers_nanos=func.least(replenishments.c.callers_nanos, room) + callers_nanos)
+        .values(callers_nanos=more)
     )
-
-
-def due(conn: Connection, *, lease_s: float, limit: int) -> Sequence[str]:
-    """Return purchases to take up: new ones, and those whose asker was silent for `lease_s`."""
-    query = select(replenishments.c.id).where(IS_UNDER_WAY, _free(lease_s))
-    found = conn.execute(query.order_by(replenishments.c.created_at).limit(limit))
-    return [row.id for row in found]
-
-
-def find(conn: Connection, purchase_id: str, *, lease_s: float) -> Purchase | None:
-    """Return and lock a purchase that can be taken up; None when another one has it, or it ended.
-
-    Lock its policy first, and look again.
-    """
-    row = conn.execute(
-        select(*_COLUMNS)
-        .where(replenishments.c.id == purchase_id, IS_UNDER_WAY, _free(lease_s))
-        .with_for_update()
-    ).first()
-    return _to_purchase(row) if row else None
-
-
-def account_of(conn: Connection, purchase_id: str) -> str:
-    """Return whose purchase it is."""
-    query = select(replenishments.c.account_id).where(replenishments.c.id == purchase_id)
-    found: str = conn.execute(query).scalar_one()
-    return found
-
-
-def take_up(conn: Connection, purchase_id: str, *, amount_nanos: int) -> datetime:
-    """Mark a purchase as being asked for; return the fence."""
-    fence: datetime = conn.execute(
-        update(replenishments)
-        .where(replenishments.c.id == purchase_id)
-        .values(state="buying", amount_nanos=amount_nanos, asked_at=func.clock_timestamp())
-        .returning(replenishments.c.asked_at)
-    ).scalar_one()
-    return fence
-
-
-def stamp(conn: Connection, purchase_id: str, asked_at: datetime) -> datetime | None:
-    """Move the fence to now, before the source is asked once more; None when it is not ours."""
-    return conn.execute(
-        update(replenishments)
-        .where(
-            replenishments.c.id == purchase_id,
-            replenishments.c.state == "buying",
-            replenishments.c.asked_at == asked_at,
-        )
-        .values(asked_at=func.clock_timestamp())
-        .returning(replenishments.c.asked_at)
-    ).scalar_one_or_none()
-
-
-def finish(conn: Connection, purchase_id: str, *, lot_id: str, transfer_id: str) -> bool:
-    """Credit what was bought, and end the purchase; False when it has ended already.
-
-    What the source has charged is credited whoever found out, so no fence is asked for.
-    """
-    row = conn.execute(
-        select(replenishments.c.account_id, replenishments.c.amount_nanos)
-        .where(replenishments.c.id == purchase_id, replenishments.c.state == "buying")
-        .with_for_update()
-    ).first()
-    if row is None:
-        return False
-    conn.execute(
-        insert(lots).values(
-            id=lot_id,
-            account_id=row.account_id,
-            source="replenishment",
-            reference=purchase_id,
-            amount_nanos=row.amount_nanos,
-        )
-    )
-    conn.execute(
-        insert(transfers).values(
-            id=transfer_id,
-            kind="replenishment",
-            account_id=row.account_id,
-            debit=FUNDING,
-            credit=row.account_id,
-            amount_nanos=row.amount_nanos,
-            lot_id=lot_id,
-        )
-    )
-    conn.execute(
-        update(replenishments)
-        .where(replenishments.c.id == purchase_id)
-        .values(state="done", lot_id=lot_id, finished_at=func.now())
-    )
-    return True
-
-
-def fail(
-    conn: Connection, purchase_id: str, reason: FailureReason, *, asked_at: datetime | None
-) -> bool:
-    """End a purchase that nobody was charged for; False when it has moved past this fence."""
-    ended = conn.execute(
-        update(replenishments)
-        .where(replenishments.c.id == purchase_id, IS_UNDER_WAY)
-        .where(replenishments.c.asked_at.is_not_distinct_from(asked_at))
-        .values(state="failed", reason=reason.value, finished_at=func.now())
-    )
-    return ended.rowcount > 0
 
 
 def refuse(conn: Connection, purchase_id: str, account_id: str, *, amount_nanos: int) -> None:
@@ -218,35 +124,23 @@ def refuse(conn: Connection, purchase_id: str, account_id: str, *, amount_nanos:
     )
 
 
-def clock(conn: Connection) -> datetime:
-    """Return the database's time, which is what signatures carry."""
-    now: datetime = conn.execute(select(func.now())).scalar_one()
-    return now
-
-
-def _free(lease_s: float) -> Any:
-    silent = replenishments.c.asked_at < func.now() - seconds(lease_s)
-    return or_(replenishments.c.state == "requested", silent)
-
-
-def _to_purchase(row: Any) -> Purchase:
+def to_purchase(row: Any) -> Purchase:
+    """Turn a row of COLUMNS into a purchase."""
     return Purchase(
         id=row.id,
         account_id=row.account_id,
         state=PurchaseState(row.state),
         amount_nanos=row.amount_nanos,
         callers_nanos=row.callers_nanos,
-        age_s=row.age_s,
         asked_at=row.asked_at,
     )
 
 
-_COLUMNS: Final[tuple[Any, ...]] = (
+COLUMNS: Final[tuple[Any, ...]] = (
     replenishments.c.id,
     replenishments.c.account_id,
     replenishments.c.state,
     replenishments.c.amount_nanos,
     replenishments.c.callers_nanos,
-    func.extract("epoch", func.now() - replenishments.c.created_at).cast(Double()).label("age_s"),
     replenishments.c.asked_at,
 )

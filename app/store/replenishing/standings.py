@@ -6,21 +6,26 @@ from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     Connection,
     Double,
     Numeric,
     Text,
     and_,
     bindparam,
+    case,
     func,
     literal,
     or_,
     select,
     true,
+    update,
 )
 
 from app.domain.replenishing.outlook import Standing
-from app.store.prepared import Prepared
+from app.domain.replenishing.policy import FAILING_S_MAX, amount
+from app.domain.replenishing.purchase import FailureReason
+from app.store.prepared import Prepared, seconds
 from app.store.replenishing.policies import COLUMNS, IN_FORCE, to_policy
 from app.store.starting.starts import NANOS_MAX
 from app.store.tables import jobs, lots, number, replenishments, word
@@ -34,8 +39,11 @@ Session = Connection
 
 LIVE: Final = or_(lots.c.expires_at.is_(None), lots.c.expires_at > func.now())
 IS_UNDER_WAY: Final = replenishments.c.state.in_([word("requested"), word("buying")])
-THIS_MONTH: Final = replenishments.c.created_at >= func.date_trunc("month", func.now())
-"""Connections are in UTC."""
+THIS_MONTH: Final = func.coalesce(
+    replenishments.c.first_asked_at, replenishments.c.created_at
+) >= func.date_trunc("month", func.now())
+"""A purchase belongs to the month in which the source was first asked: that is when its amount was
+held against the cap. Connections are in UTC."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,11 +65,14 @@ def of(conn: Connection, account_id: str, instrument: str, *, has_source: bool) 
     row = _STANDING(conn, account_id=account_id, instrument=instrument).one()
     return Standing(
         settled_nanos=row.settled_nanos,
+        settled_tokens=row.settled_tokens,
+        worth_nanos=row.worth_nanos,
         policy=None if row.threshold_nanos is None else to_policy(row),
         has_source=has_source,
         under_way_s=row.under_way_s,
         under_way_nanos=row.under_way_nanos or 0,
         bought_nanos=row.bought_nanos,
+        rested_s=row.rested_s,
     )
 
 
@@ -91,36 +102,60 @@ def bought(conn: Connection, account_id: str, *, besides: str = "") -> int:
 def candidates(conn: Connection, *, after: str, limit: int) -> tuple[Sequence[str], str]:
     """Return accounts that may have to buy, of the next `limit` policies, and where to go on.
 
-    They are below their threshold or have jobs that wait, and may buy now. "" begins anew.
+    They are below their threshold or have jobs that wait, and may buy now. Where the month has
+    nothing left and that is written down, there is nothing to ask for. "" begins anew.
     """
     found = _CANDIDATES(conn, after=after, most=limit).all()
     go_on = found[-1].account_id if len(found) == limit else ""
-    return [row.account_id for row in found if row.may_buy], go_on
+    return [row.account_id for row in found if row.may_buy and not _is_spent(row)], go_on
+
+
+def start_anew(conn: Connection, account_id: str) -> None:
+    """Forget since when purchases have failed, where the next one comes long after it might have.
+
+    What failed then would else send away the callers of now.
+    """
+    conn.execute(
+        update(policies)
+        .where(policies.c.account_id == account_id, policies.c.failing_since.is_not(None))
+        .where(policies.c.not_before < func.now() - seconds(FAILING_S_MAX))
+        .values(failing_since=None)
+    )
+
+
+def _is_spent(row: Any) -> bool:
+    left = amount(to_policy(row), lacking_nanos=0, bought_nanos=row.bought_nanos)
+    return not left and row.last_reason == FailureReason.MONTHLY_CAP_REACHED
 
 
 def _standing() -> Prepared:
     account_id = bindparam("account_id", type_=Text())
     fits = or_(lots.c.instrument.is_(None), lots.c.instrument == bindparam("instrument"))
+    has = lots.c.amount_nanos - lots.c.used_nanos
+    settled = (
+        select(
+            _nanos(case((lots.c.tokens.is_(None), has))).label("settled_nanos"),
+            _nanos(lots.c.tokens - lots.c.tokens_used).label("settled_tokens"),
+            _nanos(has).label("worth_nanos"),
+        )
+        .where(lots.c.account_id == account_id, LIVE, fits)
+        .subquery("settled")
+    )
     mine = replenishments.c.account_id == account_id
-    age: Any = func.extract("epoch", func.now() - replenishments.c.created_at).cast(Double())
-    under_way = select(age.label("s"), replenishments.c.amount_nanos.label("nanos"))
+    under_way = select(
+        _age(replenishments.c.created_at).label("s"), replenishments.c.amount_nanos.label("nanos")
+    )
     under = under_way.where(mine, IS_UNDER_WAY).subquery("under_way")
-    total = select(_nanos(replenishments.c.amount_nanos)).where(
-        mine, replenishments.c.state != word("failed"), THIS_MONTH
-    )
-    settled = select(_nanos(lots.c.amount_nanos - lots.c.used_nanos)).where(
-        lots.c.account_id == account_id, LIVE, fits
-    )
-    one = select(number(1).label("one")).subquery("one")
     in_force = and_(policies.c.account_id == account_id, IN_FORCE)
     return Prepared(
         select(
-            settled.scalar_subquery().label("settled_nanos"),
-            total.scalar_subquery().label("bought_nanos"),
+            settled,
+            _bought(account_id).label("bought_nanos"),
             under.c.s.label("under_way_s"),
             under.c.nanos.label("under_way_nanos"),
+            _age(policies.c.not_before).label("rested_s"),
             *COLUMNS,
-        ).select_from(one.outerjoin(policies, in_force).outerjoin(under, true()))
+        ).select_from(settled.outerjoin(policies, in_force).outerjoin(under, true()))
     )
 
 
@@ -162,12 +197,45 @@ def _candidates() -> Prepared:
         ~buys.exists(),
         or_(settled.scalar_subquery() < policies.c.threshold_nanos, waits.exists()),
     )
-    return Prepared(
-        select(policies.c.account_id, may_buy.label("may_buy"))
+    judged = (
+        select(policies.c.account_id, may_buy.label("may_buy"), *COLUMNS)
         .where(IN_FORCE, policies.c.account_id > bindparam("after", type_=Text()))
         .order_by(policies.c.account_id)
         .limit(bindparam("most", type_=BigInteger()))
+        .subquery("judged")
     )
+    last = (
+        select(replenishments.c.reason)
+        .where(replenishments.c.account_id == judged.c.account_id)
+        .order_by(replenishments.c.id.desc())
+        .limit(number(1))
+        .scalar_subquery()
+    )
+    # Looked up only for the few that may buy.
+    bought_nanos = case((judged.c.may_buy, _bought(judged.c.account_id)))
+    return Prepared(
+        select(
+            judged,
+            bought_nanos.label("bought_nanos"),
+            case((judged.c.may_buy, last)).label("last_reason"),
+        ).order_by(judged.c.account_id)
+    )
+
+
+def _bought(account_id: ColumnElement[str]) -> ColumnElement[int]:
+    """What an account has bought since the month began, what is under way included."""
+    total: Any = select(_nanos(replenishments.c.amount_nanos)).where(
+        replenishments.c.account_id == account_id,
+        replenishments.c.state != word("failed"),
+        THIS_MONTH,
+    )
+    found: ColumnElement[int] = total.scalar_subquery()
+    return found
+
+
+def _age(moment: Any) -> Any:
+    """Seconds since a moment, by the database's clock."""
+    return func.extract("epoch", func.now() - moment).cast(Double())
 
 
 def _nanos(value: Any) -> Any:

@@ -47,6 +47,8 @@ replenishments = Table(
     Column("reason", Text),
     Column("lot_id", Id, ForeignKey("lots.id")),
     created_at(),
+    # When the source was asked for the first time, and for the last: the latter is the fence.
+    Column("first_asked_at", Moment),
     Column("asked_at", Moment),
     Column("finished_at", Moment),
     CheckConstraint(
@@ -67,4 +69,10 @@ replenishments = Table(
         postgresql_where=text("state IN ('requested', 'buying')"),
     ),
     Index("ix_replenishments_by_account", "account_id", "id"),
+    # Those that a charge may still turn up for.
+    Index(
+        "ix_replenishments_timed_out",
+        "first_asked_at",
+        postgresql_where=text("reason = 'timed_out'"),
+    ),
 )

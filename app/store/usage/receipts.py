@@ -27,22 +27,21 @@ def page(
     *,
     since: str | None,
     before: str | None,
-    states: Collection[JobState],
+    states: Collection[JobState] | None,
     instrument: str | None,
     key_id: str | None,
     limit: int,
 ) -> list[Receipt]:
     """Return up to `limit` receipts of an account, newest first, without attempts and draws.
 
-    Those whose job's id is not before `since`, and before `before`; in one of `states` if there are
-    any.
+    Those whose job's id is not before `since`, and before `before`; in one of `states`, or in any.
     """
     query = _of(account_id)
     if since is not None:
         query = query.where(jobs.c.id >= since)
     if before is not None:
         query = query.where(jobs.c.id < before)
-    if states:
+    if states is not None:
         query = query.where(jobs.c.state.in_(sorted(states)))
     if instrument is not None:
         query = query.where(jobs.c.instrument == instrument)

@@ -1,5 +1,6 @@
 """GET /v1/usage: receipts of an account's jobs, and their sums."""
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from typing import Final
 
@@ -17,6 +18,11 @@ DATE_CHARACTERS: Final = 10
 YEARS: Final = range(2000, 2200)
 """Years a time may lie in; ids can tell them all."""
 
+_LISTED: Final = frozenset(
+    {"from", "to", "status", "cost_status", "model", "key_id", "after", "limit"}
+)
+_SUMMED: Final = frozenset({"from", "to", "group_by"})
+
 
 class Receipts:
     """/v1/usage."""
@@ -27,12 +33,13 @@ class Receipts:
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """List receipts, newest first."""
         caller = requests.caller(self._desk, req)
+        _check_names(req, _LISTED)
         found, has_more = usage.page(
             self._desk.gateway,
             caller.account_id,
             since=_moment(req, "from"),
             until=_moment(req, "to", is_end=True),
-            standing=_standing(req),
+            standings=_standings(req),
             instrument=requests.text(req, "model"),
             key_id=requests.text(req, "key_id"),
             after=requests.text(req, "after"),
@@ -50,6 +57,7 @@ class Receipt:
     def on_get(self, req: falcon.Request, resp: falcon.Response, request_id: str) -> None:
         """Show a receipt."""
         caller = requests.caller(self._desk, req)
+        _check_names(req, frozenset())
         resp.media = shape.view(usage.receipt(self._desk.gateway, caller.account_id, request_id))
 
 
@@ -62,6 +70,7 @@ class Summary:
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Sum usage up by day, instrument or key."""
         caller = requests.caller(self._desk, req)
+        _check_names(req, _SUMMED)
         found = usage.summary(
             self._desk.gateway,
             caller.account_id,
@@ -72,15 +81,28 @@ class Summary:
         resp.media = shape.summary(found)
 
 
-def _standing(req: falcon.Request) -> Standing | None:
-    text = req.get_param("status")
-    if text is None:
-        return None
-    try:
-        return Standing(text)
-    except ValueError:
-        message = f"status: must be one of {', '.join(Standing)}"
-        raise InvalidRequest(message, param="status") from None
+def _check_names(req: falcon.Request, known: frozenset[str]) -> None:
+    """Raise InvalidRequest for a parameter nobody reads: its answer would be about something else.
+
+    As a list that a misspelt filter did not shorten would be.
+    """
+    for name in req.params:
+        if name not in known:
+            told = f"there are {', '.join(sorted(known))}" if known else "none is known here"
+            raise InvalidRequest(f"{name}: is no parameter; {told}", param=name)
+
+
+def _standings(req: falcon.Request) -> set[Standing] | None:
+    """Return what receipts may stand at, which both parameters allow; None where neither is."""
+    found: set[Standing] | None = None
+    for name, spelt in _SPELT.items():
+        text = req.get_param(name)
+        if text is None:
+            continue
+        if text not in spelt:
+            raise InvalidRequest(f"{name}: must be one of {', '.join(spelt)}", param=name)
+        found = {spelt[text]} if found is None else found & {spelt[text]}
+    return found
 
 
 def _grouping(req: falcon.Request) -> Grouping:
@@ -119,6 +141,13 @@ def _moment(req: falcon.Request, name: str, *, is_end: bool = False) -> datetime
         message = f"{name}: must be a day like 2026-11-23 or a time like 2026-11-23T09:30:00Z"
         raise InvalidRequest(message, param=name)
     return found
+
+
+_SPELT: Final[Mapping[str, Mapping[str, Standing]]] = {
+    "status": {each.value: each for each in Standing},
+    "cost_status": {text: each for each, text in shape.COST_STATUS.items()},
+}
+"""The parameters that ask for a standing, and their words for each."""
 
 
 def _read_date(text: str) -> date | None:

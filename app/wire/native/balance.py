@@ -39,6 +39,7 @@ def view(
     held_nanos: int,
     spent_nanos: int,
     lots: Iterable[Lot],
+    adjusted_nanos: int = 0,
     expired_nanos: int = 0,
     next_expires_at: datetime | None = None,
 ) -> dict[str, Any]:
@@ -53,6 +54,7 @@ def view(
         "available": format_dollars(available_nanos),
         "held": format_dollars(held_nanos),
         "spent": format_dollars(spent_nanos),
+        "adjusted": format_dollars(adjusted_nanos),
         "expired": format_dollars(expired_nanos),
         "next_expiry": _time(next_expires_at),
         "lots": [_lot(lot) for lot in lots],

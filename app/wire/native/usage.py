@@ -8,7 +8,7 @@ from app.domain.money import format_dollars
 from app.domain.usage.receipt import Call, Draw, Receipt, Standing
 from app.domain.usage.summary import Bucket, Summary, Sums
 
-_COST_STATUS: Final = {
+COST_STATUS: Final = {
     Standing.PENDING: "pending",
     Standing.RECONCILED: "reconciled",
     Standing.ERROR: "cancelled",
@@ -90,7 +90,8 @@ def _cost(receipt: Receipt) -> dict[str, Any]:
     return {
         "amount": format_dollars(receipt.cost_nanos or 0) if is_over else None,
         "currency": "USD",
-        "status": _COST_STATUS[receipt.standing],
+        "status": COST_STATUS[receipt.standing],
+        "price_version": receipt.price_version,
         "input_price": format_dollars(price.input_nanos) if price else None,
         "output_price": format_dollars(price.output_nanos) if price else None,
         "reconciled_at": _time(receipt.finished_at),

@@ -10,9 +10,11 @@ from typing import Any, Final
 
 import pytest
 
+from app.domain.money import format_dollars
 from app.gateway import Gateway
 from app.settings import Settings
 from tests.factories import Customer, answer, make_customer, make_job, settle_one, start_one
+from tests.services.book import HOLD_NANOS, change, lapse
 
 BOUND_S: Final = 60
 Busbar = Callable[..., Any]
@@ -84,6 +86,63 @@ def test_an_account_is_followed_from_outside(
     assert "@" in told("audit", "--limit", "1")[0]["actor"]
 
 
+def test_what_is_repeated_is_done_once(
+    acme: Customer,
+    gateway: Gateway,
+    busbar: Busbar,
+    told: Callable[..., list[dict[str, Any]]],
+) -> None:
+    """Under its reference each command changes the balance once, and says when it was before."""
+    job_id = make_job(gateway, acme)
+    settle_one(gateway, start_one(gateway, job_id), answer())
+    for command in (
+        ["adjust", "acme", "-1", "--why", "x", "--reference", "a"],
+        ["refund", "acme", "--job", job_id, "--reference", "b"],
+        ["deposit", "acme", "2", "--expires", "4h", "--reference", "c"],
+    ):
+        assert [told(*command)[0]["new"] for _ in range(2)] == [True, False]
+    again = busbar("deposit", "acme", "2", "--expires", "never", "--reference", "c")
+    assert "was credited before and expires 20" in again.stderr
+    (shown,) = told("accounts", "show", "acme")
+    assert shown["available"] == "11.00"
+
+
+def test_a_job_has_no_more_to_give_back(acme: Customer, gateway: Gateway, busbar: Busbar) -> None:
+    """The command was right: it failed, and was not used wrongly."""
+    refused = busbar("refund", "acme", "--job", make_job(gateway, acme))
+    assert (refused.returncode, "cost nothing" in refused.stderr) == (1, True)
+
+
+def test_a_wrong_lot_is_taken_back(
+    acme: Customer, told: Callable[..., list[dict[str, Any]]]
+) -> None:
+    """Tokens of the wrong instrument leave by their lot's name."""
+    (lot,) = told("deposit", "acme", "2", "--instrument", "text-prime", "--tokens", "9")
+    (done,) = told("adjust", "acme", "--lot", lot["id"], "--why", "the wrong instrument")
+    assert (done["amount"], done["lots"]) == ("-2.00", lot["id"])
+
+
+def test_a_hold_is_found_and_released(
+    acme: Customer,
+    gateway: Gateway,
+    busbar: Busbar,
+    told: Callable[..., list[dict[str, Any]]],
+) -> None:
+    """It is shown once it is old, and given back unless a worker carries its job."""
+    job_id = make_job(gateway, acme)
+    start_one(gateway, job_id)
+    assert told("holds") == []
+    change(gateway, "UPDATE holds SET created_at = created_at - interval '2 h'")
+    (seen,) = told("holds", "acme", "--older-than", "90m")
+    assert (seen["account"], seen["job"], seen["state"]) == ("acme", job_id, "running")
+    carried = busbar("holds", "--release", job_id)
+    assert (carried.returncode, "whose lease lasts until" in carried.stderr) == (1, True)
+    lapse(gateway, job_id)
+    (done,) = told("holds", "--release", job_id)
+    assert done == {"account": "acme", "job": job_id, "released": format_dollars(HOLD_NANOS)}
+    assert told("audit", "--limit", "1")[0]["action"] == "holds release"
+
+
 def test_caps_come_and_go(acme: Customer, told: Callable[..., list[dict[str, Any]]]) -> None:
     """Each run shows those in force; --off takes both away, `off` one."""
     key = ("--key", acme.caller.key_id)
@@ -100,6 +159,7 @@ def test_caps_come_and_go(acme: Customer, told: Callable[..., list[dict[str, Any
         (["grant", "acme", "-5"], "a grant is more than nothing, not -5; `busbar grant ACCOUNT"),
         (["grant", "acme", "0.0000000001"], "'0.0000000001' is not an amount in dollars"),
         (["deposit", "acme", "9999999999"], "'9999999999' is more than 9000000000 dollars"),
+        (["deposit", "acme", "99999999999"], "'99999999999' is more than 9000000000 dollars"),
         (["deposit", "acme", "1e3"], "'1e3' is not an amount"),
         (["deposit", "acme", "1", "--expires", "soon"], "--expires: 'soon' is no period like 4h"),
         (["deposit", "acme", "1", "--expires", "2020-01-01"], "2020-01-01 00:00 UTC is over."),
@@ -112,9 +172,20 @@ def test_caps_come_and_go(acme: Customer, told: Callable[..., list[dict[str, Any
         (["adjust", "acme", "0", "--why", "x"], "0 changes nothing; send an amount like 12.50"),
         (["adjust", "acme", "-11", "--why", "x"], "Only 10.00 dollars can be taken"),
         (["adjust", "acme", "-x", "--why", "x"], "there is no option -x; `busbar adjust --help`"),
+        (
+            ["adjust", "acme", "-0.0000000001", "--why", "x"],
+            "'0.0000000001' is not an amount in dollars like 12.50 (at most nine decimals)",
+        ),
+        (["adjust", "acme", "--why", "x"], "send an amount like 12.50 or -12.50, or --lot ID"),
+        (["adjust", "acme", "1", "--lot", "x", "--why", "x"], "not both: send an amount like"),
+        (["adjust", "acme", "--lot", "x", "--why", "x"], "The account has no lot 'x'."),
+        (["deposit", "acme", "1", "--reference", "rpl_1"], "A reference that begins with 'rpl_'"),
         (["adjust", "acme", "5", "--why", ""], "A reason has 1 to 200 characters"),
         (["refund", "acme", "--job", "job_none"], "The account has no job 'job_none'."),
         (["refund", "acme", "--job", "x", "--amount", "-1"], "a refund is more than nothing, not"),
+        (["holds", "--older-than", "soon"], "--older-than: 'soon' is no period like 10m, 4h"),
+        (["holds", "--release", "job_none"], "No job 'job_none' has an open hold."),
+        (["holds", "acme", "--release", "x"], "--release names its job alone"),
         (["caps", "acme", "--day", "-1"], "--day: '-1' is not an amount in dollars like 12.50"),
         (["caps", "acme", "--off", "--day", "1"], "--off takes both caps away"),
         (["caps", "acme", "--key", "key_none", "--day", "1"], "The account has no key 'key_none'."),
@@ -129,34 +200,6 @@ def test_what_cannot_be_is_one_line(
     assert ended.returncode in (1, 2, 6)
     assert ended.stderr.startswith(f"busbar: {says}")
     assert (ended.stderr.count("\n"), ended.stdout) == (1, "")
-
-
-def test_prices_are_shown_with_warnings(
-    gateway: Gateway, environment: dict[str, str], tmp_path: Any
-) -> None:
-    """A price typed per token is told on stderr; the table stays data, with and without a book."""
-    catalog = tmp_path / "busbar.toml"
-    catalog.write_text(
-        '[instruments.prime]\ninput_price = "0.000003"\noutput_price = "6"\n'
-        "context_tokens = 1000\noutput_tokens_max = 100\noutput_tokens_default = 100\n"
-        '[providers.p]\nprotocol = "openai"\nbase_url = "http://127.0.0.1:1"\n'
-        '[[routes]]\ninstrument = "prime"\nprovider = "p"\nmodel = "m"\n'
-    )
-    nowhere = {"BUSBAR_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}
-    command = [sys.executable, "-P", "-m", "app.cli", "prices"]
-    for env in (environment, environment | nowhere):
-        ended = subprocess.run(
-            command,
-            env=env | {"BUSBAR_CATALOG": str(catalog)},
-            capture_output=True,
-            text=True,
-            timeout=BOUND_S,
-            check=True,
-        )
-        (row,) = map(json.loads, ended.stdout.splitlines())
-        assert (row["input"], row["output"], row["last_input"]) == ("0.000003", "6.00", None)
-        assert "busbar: prime: input price 0.000003: less than $0.0001" in ended.stderr
-        assert "if it is per token, write 3.00" in ended.stderr
 
 
 def test_the_doctor_watches_until_it_is_told_to_stop(

@@ -1,46 +1,21 @@
 """`busbar replenish` as operators call it."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
+from app.cli.standing.ready import READY_FILE, Ready
 from app.gateway import Gateway
 from app.settings import Settings
 from tests.factories import Customer, make_customer
 from tests.services.book import change, look
 
-BOUND_S: Final = 60
 RULES: Final = ("--threshold", "5", "--amount", "20", "--monthly-cap", "200")
 
 Busbar = Callable[..., Any]
-
-
-@pytest.fixture
-def busbar(settings: Settings) -> Busbar:
-    """Call the command and return how it ended."""
-    others = {name: text for name, text in os.environ.items() if not name.startswith("BUSBAR_")}
-    environment = others | {
-        "BUSBAR_DATABASE_URL": settings.database_url,
-        "BUSBAR_REDIS_URL": settings.redis_url,
-    }
-
-    def call(*arguments: str, **more: str) -> Any:
-        command = [sys.executable, "-P", "-m", "app.cli", *arguments]
-        return subprocess.run(
-            command,
-            env=environment | more,
-            capture_output=True,
-            text=True,
-            timeout=BOUND_S,
-            check=False,
-        )
-
-    return call
 
 
 @pytest.fixture
@@ -62,6 +37,7 @@ def test_rules_are_set_shown_and_taken_away(
         "monthly_cap": "200.00",
         "bought_this_month": "0.00",
         "last": None,
+        "cooldown_s": 0,
     }
     assert json.loads(busbar("replenish", "acme").stdout) == shown
     assert json.loads(busbar("accounts", "show", "acme").stdout)["replenishment"]
@@ -87,14 +63,47 @@ def test_it_is_said_where_nobody_would_buy(acme: Customer, busbar: Busbar) -> No
 
 
 @pytest.mark.parametrize(
+    ("has_source", "is_its_data"), [(True, True), (False, True), (True, False)]
+)
+def test_the_source_of_a_busbar_up_counts(
+    acme: Customer,
+    settings: Settings,
+    busbar: Busbar,
+    tmp_path: Path,
+    *,
+    has_source: bool,
+    is_its_data: bool,
+) -> None:
+    """Where `busbar up` has one for the same data nothing is missing in the next terminal."""
+    Ready(
+        base_url="http://127.0.0.1:1",
+        key="bb",
+        account="demo",
+        funding_url="http://127.0.0.1:9" if has_source else None,
+        database_url=settings.database_url if is_its_data else "postgresql+psycopg://other",
+        redis_url=settings.redis_url,
+    ).write(tmp_path / READY_FILE)
+    ended = busbar("replenish", "acme", *RULES, BUSBAR_STATE_DIR=str(tmp_path))
+    assert ("BUSBAR_FUNDING_URL" not in ended.stderr) == (has_source and is_its_data)
+
+
+@pytest.mark.parametrize(
     ("flags", "code", "told"),
     [
         (("--threshold", "5", "--amount", "20"), 2, "needs --monthly-cap too"),
         (("--amount", "20", "--monthly-cap", "200"), 2, "needs --threshold too"),
-        (("--threshold", "-5", "--amount", "20", "--monthly-cap", "200"), 2, "not an amount"),
+        (
+            ("--threshold", "-5", "--amount", "20", "--monthly-cap", "200"),
+            2,
+            "--threshold is not negative, as -5 is",
+        ),
         (("--threshold", "5", "--amount", "0", "--monthly-cap", "200"), 2, "more than nothing"),
         (("--threshold", "5", "--amount", "20", "--monthly-cap", "10"), 2, "does not allow"),
-        (("--threshold", "5", "--amount", "2e1", "--monthly-cap", "200"), 2, "not an amount"),
+        (
+            ("--threshold", "5", "--amount", "2e1", "--monthly-cap", "200"),
+            2,
+            "--amount: '2e1' is not",
+        ),
         ((*RULES, "--off"), 2, "do not go together"),
         (("--off",), 1, "has no replenishment"),
         (("--unlock",), 1, "has no replenishment"),

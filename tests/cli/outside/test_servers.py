@@ -1,6 +1,7 @@
 """`busbar serve` and `busbar worker` as processes: what they say at their start, and count."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -135,6 +136,21 @@ def test_up_says_which_key_is_missing(tmp_path: Path, environment: dict[str, str
         "busbar: provider simulator: ACME_KEY is not set; it is called without a key"
     )
     assert refused.startswith("busbar: cannot listen on 192.0.2.1")
+
+
+@pytest.mark.parametrize(
+    "arguments", [("up", "--port=0", "--host=192.0.2.1"), ("serve", "--port=0"), ("worker",)]
+)
+def test_a_price_that_nobody_means_is_told(
+    tmp_path: Path, environment: dict[str, str], arguments: tuple[str, ...]
+) -> None:
+    """Typed per token it would give everything away: it is said before the first job."""
+    catalog = Path(environment["BUSBAR_CATALOG"])
+    prices = re.compile('^input_price = "[0-9.]+"', re.MULTILINE)
+    catalog.write_text(prices.sub('input_price = "0.000003"', catalog.read_text(), count=1))
+    told = "input price 0.000003: less than $0.0001 per million tokens; if it is per token, write"
+    with running(tmp_path, environment, *arguments) as server:
+        assert server.eventually(lambda: told in server.said()) or told in server.said()
 
 
 def test_a_key_that_is_there_is_not_missed(tmp_path: Path, environment: dict[str, str]) -> None:

@@ -74,7 +74,7 @@ def capped(scene: Scene) -> Iterator[Ask]:
     (hold,) = look(gateway, "SELECT * FROM holds WHERE account_id = :id", id=customer.account_id)
     make_cap(gateway, customer, hold.amount_nanos)
     sdk.ask()
-    yield sdk.ask
+    yield scene.sdk(customer.key).ask
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.job import JobState
+from app.domain.pricing import Price
 from app.domain.usage.receipt import (
     STATES_OF,
     Call,
@@ -15,6 +16,7 @@ from app.domain.usage.receipt import (
     job_id_of,
     request_id_of,
     tokens_of,
+    version_of,
 )
 
 AT = datetime(2026, 11, 23, tzinfo=UTC)
@@ -62,6 +64,19 @@ def test_both_names_lead_to_the_job() -> None:
     assert request_id_of("job_01jd") == "req_01jd"
     assert job_id_of("req_01jd") == job_id_of("job_01jd") == "job_01jd"
     assert job_id_of("chatcmpl-01jd") is None
+
+
+def test_a_price_has_a_name() -> None:
+    """The same one as long as the instrument and both prices are; it is written in bills."""
+    price = Price(input_nanos=100, output_nanos=400)
+    assert version_of("text-prime", price) == "price_8917feba2ba0"
+    others = [
+        version_of("text-max", price),
+        version_of("text-prime", Price(input_nanos=101, output_nanos=400)),
+        version_of("text-prime", Price(input_nanos=100, output_nanos=401)),
+        version_of("text-prime", Price(input_nanos=400, output_nanos=100)),
+    ]
+    assert len({version_of("text-prime", price), *others}) == 5
 
 
 def test_the_wait_counts_for_the_duration_only() -> None:

@@ -48,9 +48,11 @@ def test_a_window_may_lie_ahead() -> None:
     assert window(ahead, None, today=TODAY) == Days(first=ahead, last=ahead)
 
 
-@pytest.mark.parametrize(("days", "says"), [(DAYS_MAX, "too many"), (-1, "is after")])
+@pytest.mark.parametrize(
+    ("days", "says"), [(DAYS_MAX, "too many"), (-1, "is after"), (-2, "is after")]
+)
 def test_a_window_that_cannot_be_says_why(days: int, says: str) -> None:
-    """One day more than there may be, and an end before the beginning."""
+    """One day more than there may be, and an end one or more days before the beginning."""
     with pytest.raises(ValueError, match=says):
         window(TODAY, TODAY + timedelta(days=days), today=TODAY)
 

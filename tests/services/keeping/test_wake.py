@@ -15,7 +15,8 @@ from app.services.keeping.wake import ACCOUNTS_MAX
 from app.services.start import start
 from app.store import money
 from app.store.engine import transaction
-from app.store.keeping.waking import SHARES, WOKEN_MAX
+from app.store.keeping.choosing import WOKEN_MAX
+from app.store.keeping.waking import SHARES
 from tests.factories import (
     WORKER,
     Customer,

@@ -9,7 +9,7 @@ from app.domain.errors import OutOfRange, ReferenceReused
 from app.domain.money import NANOS_PER_DOLLAR
 from app.gateway import Gateway
 from app.services.keeping.sweep import sweep
-from app.services.operate.credit import Credit, deposit, grant
+from app.services.operate.credit import Credit, Expiry, Lasting, deposit, grant, keeps_expiry
 from app.services.operate.trail import entries
 from app.services.start import start
 from tests.factories import WORKER, Customer, make_customer, make_job
@@ -137,3 +137,35 @@ def test_a_credit_wakes_who_waited(gateway: Gateway) -> None:
     grant(gateway, owner.account_id, Credit(nanos=HOLD_NANOS), actor=ANN)
     assert states(gateway) == {"queued": 1}
     assert sweep(gateway) == 0
+
+
+@pytest.mark.parametrize("reference", ["rpl_01", "refund of job_1 #1"])
+@pytest.mark.parametrize("give", [deposit, grant])
+def test_the_gateways_own_references_are_not_to_be_had(
+    gateway: Gateway, customer: Customer, give: Callable[..., object], reference: str
+) -> None:
+    """Under the name of a purchase or a refund an operator's credit would stand in its way."""
+    with pytest.raises(OutOfRange, match="is one of the gateway's own; choose another"):
+        give(gateway, customer.account_id, Credit(nanos=5, reference=reference), actor=ANN)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "kept"),
+    [
+        (timedelta(hours=4), timedelta(hours=4), True),
+        (timedelta(hours=4), timedelta(hours=5), False),
+        (timedelta(hours=4), None, False),
+        (datetime(2099, 1, 1, tzinfo=UTC), datetime(2099, 1, 1, tzinfo=UTC), True),
+        (datetime(2099, 1, 1, tzinfo=UTC), datetime(2099, 1, 2, tzinfo=UTC), False),
+        (None, timedelta(hours=4), False),
+        (timedelta(hours=4), Lasting.USUAL, True),
+    ],
+)
+def test_a_repetition_tells_what_it_does_not_change(
+    gateway: Gateway, customer: Customer, first: Expiry, second: Expiry, *, kept: bool
+) -> None:
+    """A credit keeps its expiry, whatever is asked for the second time."""
+    deposit(gateway, customer.account_id, Credit(nanos=5, reference="r", expires=first), actor=ANN)
+    again = Credit(nanos=5, reference="r", expires=second)
+    given = deposit(gateway, customer.account_id, again, actor=ANN)
+    assert keeps_expiry(given, second) is kept

@@ -25,10 +25,10 @@ def oddities(gateway: Gateway, now: str, last: str | None = None) -> tuple[str, 
 
 @pytest.mark.parametrize(
     ("now", "last"),
-    [("3", None), ("0.0001", None), ("1000", None), ("0", None), ("3", "0.31"), ("0", "3")],
+    [("3", None), ("0.0001", None), ("1000", None), ("0", None), ("3", "0.31"), ("0", "0")],
 )
 def test_usual_prices_are_not_odd(gateway: Gateway, now: str, last: str | None) -> None:
-    """Nor is what is free, nor a change below ten times."""
+    """Nor is what is free and was, nor a change below ten times."""
     assert oddities(gateway, now, last) == ()
 
 
@@ -44,6 +44,8 @@ def test_usual_prices_are_not_odd(gateway: Gateway, now: str, last: str | None) 
         ("1000.01", None, "price 1000.01: more than $1,000 per million tokens"),
         ("30", "3", "price went up from 3.00 to 30.00, by 10 times, since its newest job"),
         ("0.02", "3", "price went down from 3.00 to 0.02, by 150 times"),
+        ("0", "3", "price went down from 3.00 to 0.00, since its newest job"),
+        ("3", "0", "price went up from 0.00 to 3.00, since its newest job"),
     ],
 )
 def test_what_is_odd_is_told_of_both_prices(

@@ -9,6 +9,7 @@ from app.domain.money import NANOS_PER_DOLLAR
 from app.gateway import Gateway
 from app.services.replenish.buyer import Buyer, open_buyer
 from tests.services.book import change, look
+from tests.simulator.funding.running import FundingServer
 from tests.simulator.running import eventually
 
 THRESHOLD, AMOUNT, CAP = (dollars * NANOS_PER_DOLLAR for dollars in (5, 20, 200))
@@ -47,6 +48,25 @@ def cool(gateway: Gateway) -> None:
 def forsake(gateway: Gateway) -> None:
     """Let whoever asked last be silent for so long that another one may ask."""
     change(gateway, "UPDATE replenishments SET asked_at = asked_at - interval '1 hour'")
+
+
+def grow_old(gateway: Gateway, age: str) -> None:
+    """Let purchases have been asked for, for the first time and the last, so much longer ago."""
+    change(
+        gateway,
+        "UPDATE replenishments SET first_asked_at = first_asked_at - CAST(:age AS interval),"
+        " asked_at = asked_at - CAST(:age AS interval)",
+        age=age,
+    )
+
+
+def ask_in_vain(gateway: Gateway, server: FundingServer) -> None:
+    """Let one buyer ask the source once, and end before it learns what came of that."""
+    before = server.truth()["asked"]
+    buyer = open_buyer(gateway)
+    buyer.tend()
+    assert eventually(lambda: server.truth()["asked"] > before, within_s=SOON_S)
+    buyer.close()
 
 
 @contextmanager

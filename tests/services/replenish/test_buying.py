@@ -27,7 +27,6 @@ from .buying import (
     forsake,
     happened,
     purchases,
-    settled,
     tended,
 )
 
@@ -42,12 +41,12 @@ def available(gateway: Gateway, customer: Customer) -> int:
 def test_a_low_balance_is_replenished(
     house: Gateway, poor: Customer, server: FundingServer
 ) -> None:
-    """The keeper's look finds it below its threshold, buys, and credits a lot that says why."""
+    """The keeper's look finds it below its threshold, buys, and credits the purchase's lot."""
     buy(house)
     assert purchases(house) == [("done", None, 20)]
     (lot,) = look(house, "SELECT * FROM lots")
     (bought,) = look(house, "SELECT * FROM replenishments")
-    assert (lot.source, lot.reference, lot.id) == ("replenishment", bought.id, bought.lot_id)
+    assert (lot.source, lot.id, lot.expires_at) == ("replenishment", bought.lot_id, None)
     assert server.truth()["purchases"][bought.id]["amount"] == "20.00"
     assert happened(house) == ["balance.low", "balance.replenished"]
     assert available(house, poor) == 20
@@ -135,7 +134,7 @@ def test_the_month_is_the_databases(house: Gateway, poor: Customer) -> None:
     change(
         house,
         "UPDATE replenishments SET amount_nanos = 199000000000,"
-        " created_at = date_trunc('month', now()) - interval '1 ms'",
+        " first_asked_at = date_trunc('month', now()) - interval '1 ms'",
     )
     change(house, "UPDATE lots SET expires_at = now()")
     cool(house)
@@ -204,35 +203,6 @@ def test_a_purchase_that_never_came_is_asked_for_again(
     assert purchases(house) == [("done", None, 20)]
     truth = server.truth()
     assert (truth["bought"], truth["asked"], len(truth["purchases"])) == (1, 2, 1)
-
-
-def test_a_source_that_says_nothing_for_long_has_timed_out(
-    house: Gateway, poor: Customer, server: FundingServer
-) -> None:
-    """Minutes after it was asked for, what never came to the source has failed."""
-    server.set({"fault": "stuck"})
-    ask(house, poor.account_id)
-    change(house, "UPDATE replenishments SET created_at = created_at - interval '10 minutes'")
-    buy(house)
-    assert purchases(house) == [("failed", "timed_out", 20)]
-
-
-def test_while_nobody_knows_callers_are_told_for_minutes_only(
-    house: Gateway, poor: Customer, server: FundingServer
-) -> None:
-    """An open outcome starts the clock of failing, and stays open however long it takes."""
-    server.set({"fault": "silent"}, {"fault": "status", "on": "lookup"})
-    buyer = open_buyer(house)
-    buyer.tend()
-    failing = "SELECT 1 FROM replenish_policies WHERE failing_since IS NOT NULL"
-    assert eventually(lambda: look(house, failing), within_s=SOON_S)
-    buyer.close()
-    assert not settled(house)
-    server.fresh_faults()
-    forsake(house)
-    buy(house)
-    assert purchases(house) == [("done", None, 20)]
-    assert server.truth()["bought"] == 1
 
 
 def test_what_a_dead_worker_was_buying_is_taken_up(

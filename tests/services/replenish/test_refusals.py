@@ -7,6 +7,7 @@ import pytest
 
 from app.domain.job import Lane, OnEmpty
 from app.domain.money import NANOS_PER_DOLLAR
+from app.domain.replenishing.policy import CENT_NANOS
 from app.gateway import Gateway
 from app.services import fund
 from app.services.keeping.sweep import sweep
@@ -18,12 +19,10 @@ from tests.factories import (
     Customer,
     answer,
     make_customer,
-    make_draft,
     make_job,
     read_job,
     settle_one,
     start_one,
-    submit,
 )
 from tests.services.book import (
     HOLD,
@@ -39,19 +38,9 @@ from tests.services.book import (
 from tests.simulator.funding.running import FundingServer
 
 from .buying import buy, cool, purchases
+from .refusing import refused
 
 Open = Callable[..., Gateway]
-
-
-def refused(
-    gateway: Gateway, customer: Customer, **options: object
-) -> tuple[int | None, str, float | None]:
-    """Return how a caller's job ends right away: status, code, and when to come back."""
-    job_id = make_job(gateway, customer, on_empty=OnEmpty.FAIL, **options)
-    assert start(gateway, [job_id], WORKER).ended == (job_id,)
-    job = read_job(gateway, customer, job_id)
-    assert job.error is not None
-    return job.status_code, job.error.code, job.retry_after_s
 
 
 def test_a_caller_is_told_to_come_back_and_is_served(house: Gateway, poor: Customer) -> None:
@@ -116,7 +105,7 @@ def test_a_cooldown_is_waited_for(buying: Open, poor: Customer, server: FundingS
 
 def test_a_job_that_no_purchase_of_the_month_covers_is_402(house: Gateway, poor: Customer) -> None:
     """What the cap leaves is too little for this one, though not for others."""
-    cap = HOLD_NANOS + 1
+    cap = 10 * CENT_NANOS
     set_policy(
         house,
         poor.account_id,
@@ -125,7 +114,7 @@ def test_a_job_that_no_purchase_of_the_month_covers_is_402(house: Gateway, poor:
         monthly_cap_nanos=cap,
         actor="tests",
     )
-    assert refused(house, poor, max_tokens=4_000) == (402, "insufficient_balance", None)
+    assert refused(house, poor, max_tokens=60_000) == (402, "insufficient_balance", None)
     assert refused(house, poor)[:2] == (503, "balance_replenishing")
 
 
@@ -280,25 +269,6 @@ def test_a_line_waits_until_its_deadline(house: Gateway, gateway: Gateway, poor:
     job = read_job(house, poor, line)
     assert job.error is not None
     assert (job.state, job.status_code, job.error.code) == ("failed", 402, "insufficient_balance")
-
-
-def test_a_key_is_free_again_for_who_was_told_to_come_back(house: Gateway, poor: Customer) -> None:
-    """The same request under the same Idempotency-Key is a new job then, and replayed after it."""
-    drafts = [make_draft(house, poor, on_empty=OnEmpty.FAIL) for _ in range(3)]
-    first = submit(house, poor, drafts[:1], idempotency_key="k")
-    start(house, first.job_ids, WORKER)
-    again = submit(house, poor, drafts[1:2], idempotency_key="k")
-    assert not again.replayed
-    assert again.job_ids != first.job_ids
-    assert submit(house, poor, drafts[2:], idempotency_key="k").job_ids == again.job_ids
-
-
-def test_a_key_stands_for_a_402(gateway: Gateway, poor: Customer) -> None:
-    """Where coming back does not help the key goes on to stand for its answer."""
-    drafts = [make_draft(gateway, poor, on_empty=OnEmpty.FAIL) for _ in range(2)]
-    first = submit(gateway, poor, drafts[:1], idempotency_key="k")
-    start(gateway, first.job_ids, WORKER)
-    assert submit(gateway, poor, drafts[1:], idempotency_key="k").job_ids == first.job_ids
 
 
 def test_a_refusal_outlives_a_database_that_goes(house: Gateway, poor: Customer) -> None:

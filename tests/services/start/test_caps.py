@@ -1,6 +1,9 @@
 """Caps: reserved beside each hold, refused by name, moved as holds are settled."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
 
 import pytest
 
@@ -10,6 +13,7 @@ from app.domain.limits.cap import CapScope, Period
 from app.gateway import Gateway
 from app.services.cancel import cancel
 from app.services.start import start
+from app.services.starting.refusing import CAP_LOOK_S
 from tests.factories import (
     WORKER,
     Customer,
@@ -17,11 +21,23 @@ from tests.factories import (
     failure,
     make_customer,
     make_job,
+    read_job,
     settle_one,
     start_one,
 )
-from tests.services.book import COST_NANOS, HOLD_NANOS, change, job_row, look, standing
+from tests.services.book import (
+    COST_NANOS,
+    HOLD_NANOS,
+    change,
+    drawing,
+    job_row,
+    look,
+    standing,
+)
 from tests.services.funds import make_cap, make_tokens, window
+
+LONGER: Final = 220
+"""Tokens of an answer that two of the usual holds cover, but not beside what one call has cost."""
 
 
 def test_a_hold_is_reserved_and_then_spent(gateway: Gateway, customer: Customer) -> None:
@@ -63,12 +79,46 @@ def test_a_caller_is_told_which_cap_is_reached(
     make_cap(gateway, customer, 2 * HOLD_NANOS - 1, scope=scope, period=period)
     settle_one(gateway, start_one(gateway, make_job(gateway, customer)), answer())
     start_one(gateway, make_job(gateway, customer))
-    job_id = make_job(gateway, customer, on_empty=OnEmpty.FAIL)
+    job_id = make_job(gateway, customer, on_empty=OnEmpty.FAIL, max_tokens=LONGER)
     start(gateway, [job_id], WORKER)
     row = job_row(gateway, job_id)
     assert (row.state, row.error_code, row.status_code) == ("failed", "cap_reached", 402)
     told = (scope.value, period.value, "$0.000508999", "$0.000045 spent", "$0.0002545 held")
     assert all(word in row.error_message for word in (*told, "resets at", "Raise the cap"))
+
+
+def test_a_caller_comes_back_for_what_others_only_hold(
+    gateway: Gateway, customer: Customer
+) -> None:
+    """A window that holds alone fill has room again within seconds: 503, and then an answer."""
+    make_cap(gateway, customer, 2 * HOLD_NANOS - 1)
+    started = start_one(gateway, make_job(gateway, customer))
+    job_id = make_job(gateway, customer, on_empty=OnEmpty.FAIL)
+    start(gateway, [job_id], WORKER)
+    job = read_job(gateway, customer, job_id)
+    assert job.error is not None
+    assert (job.state, job.error.code, job.status_code) == ("failed", "holds_exhausted", 503)
+    assert job.retry_after_s is not None
+    assert 1 <= job.retry_after_s <= 10
+    told = ("account", "$0.000508999 a day", "$0.00 spent", "$0.0002545 held")
+    assert all(word in job.error.message for word in told)
+    settle_one(gateway, started, answer())
+    start_one(gateway, make_job(gateway, customer, on_empty=OnEmpty.FAIL))
+
+
+def test_a_cap_that_is_spent_is_not_waited_for_beside_one_that_is_held(
+    gateway: Gateway, customer: Customer
+) -> None:
+    """Where two caps refuse, the one that nothing frees decides."""
+    make_cap(gateway, customer, 2 * HOLD_NANOS - 1, period=Period.MONTH)
+    make_cap(gateway, customer, HOLD_NANOS + COST_NANOS)
+    settle_one(gateway, start_one(gateway, make_job(gateway, customer)), answer())
+    start_one(gateway, make_job(gateway, customer))
+    job_id = make_job(gateway, customer, on_empty=OnEmpty.FAIL, max_tokens=101)
+    start(gateway, [job_id], WORKER)
+    row = job_row(gateway, job_id)
+    assert (row.error_code, row.status_code) == ("cap_reached", 402)
+    assert "a day" in row.error_message
 
 
 def test_a_job_that_may_wait_waits_for_its_cap(gateway: Gateway, customer: Customer) -> None:
@@ -92,6 +142,24 @@ def test_a_spent_cap_is_waited_for_until_it_resets(gateway: Gateway, customer: C
     start(gateway, [job_id], WORKER)
     (row,) = look(gateway, "SELECT run_at - now() AS s FROM jobs WHERE id = :id", id=job_id)
     assert 1 < row.s.total_seconds() <= 7_200
+
+
+@pytest.mark.parametrize("days", [-40, 40])
+def test_a_workers_clock_says_nothing_of_a_cap(
+    gateway: Gateway, customer: Customer, days: int
+) -> None:
+    """How long a job waits for its cap is counted by the database's clock."""
+    make_cap(gateway, customer, HOLD_NANOS, period=Period.MONTH)
+    settle_one(gateway, start_one(gateway, make_job(gateway, customer)), answer())
+    wrong = replace(gateway, now=lambda: gateway.now() + timedelta(days=days), entropy=drawing(0))
+    job_id = make_job(gateway, customer)
+    (left,) = look(
+        gateway,
+        "SELECT extract(epoch FROM date_trunc('month', now()) + interval '1 month' - now()) AS s",
+    )
+    start(wrong, [job_id], WORKER)
+    (row,) = look(gateway, "SELECT run_at - now() AS s FROM jobs WHERE id = :id", id=job_id)
+    assert row.s.total_seconds() == pytest.approx(min(float(left.s), CAP_LOOK_S), abs=5)
 
 
 def test_yesterdays_spending_does_not_count(gateway: Gateway, customer: Customer) -> None:

@@ -1,8 +1,7 @@
-"""The numbers of docs/money.md are those of the code."""
+"""The numbers of docs/money.md are those of the code: holds, lots and settlements."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -24,9 +23,8 @@ from tests.factories import (
 )
 from tests.services.book import make_lot, money
 from tests.services.funds import transfers
+from tests.services.start.page import PAGE, QUESTION
 
-SIGNS = str.maketrans({"\N{MULTIPLICATION SIGN}": "*", "\N{MINUS SIGN}": "-"})
-PAGE = (Path(__file__).parents[3] / "docs/money.md").read_text(encoding="utf-8").translate(SIGNS)
 INPUT_MAX, OUTPUT_MAX, HOLD_NANOS = 112, 100, 51_200
 SENT, GOT, COST_NANOS = 13, 57, 24_100
 
@@ -34,13 +32,7 @@ SENT, GOT, COST_NANOS = 13, 57, 24_100
 @pytest.fixture
 def started(gateway: Gateway, customer: Customer) -> Started:
     """The page's own example, sent as a client would and started."""
-    job_id = make_job(
-        gateway,
-        customer,
-        text="What is a busbar?",
-        model="text-standard",
-        max_tokens=OUTPUT_MAX,
-    )
+    job_id = make_job(gateway, customer, max_tokens=OUTPUT_MAX, **QUESTION)
     return start_one(gateway, job_id)
 
 
@@ -71,7 +63,7 @@ def test_tokens_cost_what_the_page_says() -> None:
     for _ in range(3):
         told.append(f"{spent(lot, 100):,}")
         lot = replace(lot, tokens_used=lot.tokens_used + 100)
-    assert f"{told[0]}, {told[1]} and\n{told[2]} nano-dollars" in PAGE
+    assert f"{told[0]}, {told[1]} and {told[2]} nano-dollars" in PAGE
 
 
 def test_a_mixed_hold_is_what_the_page_says(started: Started) -> None:
@@ -90,7 +82,7 @@ def test_a_mixed_hold_is_what_the_page_says(started: Started) -> None:
     )
     assert [(each.tokens, each.captured_nanos) for each in captures] == [(70, 14_000), (0, 0)]
     assert "13 + 57 = 70 tokens" in PAGE
-    assert "70 tokens for\n14,000 nano-dollars, and 80 tokens" in PAGE
+    assert "70 tokens for 14,000 nano-dollars, and 80 tokens" in PAGE
 
 
 def test_a_calibrated_hold_is_what_the_page_says(started: Started) -> None:
@@ -98,15 +90,13 @@ def test_a_calibrated_hold_is_what_the_page_says(started: Started) -> None:
     tokens = calibrated(INPUT_MAX, 300_000)
     assert tokens == 34
     nanos = hold_amount(tokens, OUTPUT_MAX, started.hold.price)
-    assert f"34 * 100 + 100 * 400 =\n{nanos:,} nano-dollars" in PAGE
+    assert f"34 * 100 + 100 * 400 = {nanos:,} nano-dollars" in PAGE
 
 
 def test_an_overrun_is_what_the_page_says(gateway: Gateway) -> None:
     """The hold, what another lot has, and the platform's part."""
     owner = make_customer(gateway, f"0.{HOLD_NANOS:09d}")
-    job_id = make_job(
-        gateway, owner, text="What is a busbar?", model="text-standard", max_tokens=OUTPUT_MAX
-    )
+    job_id = make_job(gateway, owner, max_tokens=OUTPUT_MAX, **QUESTION)
     started = start_one(gateway, job_id)
     make_lot(gateway, owner, 20_000)
     settle_one(gateway, started, answer(200, 150))

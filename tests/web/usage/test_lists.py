@@ -52,6 +52,9 @@ def test_a_state_of_settling_is_asked_for(api: Api, carry: Callable[..., None]) 
     assert ids(api, "status=error") == [cancelled]
     assert ids(api, "status=pending") == []
     assert ids(api) == [done, cancelled]
+    assert ids(api, "cost_status=cancelled") == ids(api, "cost_status=cancelled&status=error")
+    assert ids(api, "cost_status=cancelled") == [cancelled]
+    assert ids(api, "cost_status=reconciled&status=error") == []
 
 
 def test_an_instrument_and_a_key_are_asked_for(api: Api) -> None:
@@ -77,6 +80,9 @@ def test_a_span_of_time_is_asked_for(api: Api) -> None:
     ("query", "param"),
     [
         ("status=done", "status"),
+        ("cost_status=error", "cost_status"),
+        ("bogus=zzz", "bogus"),
+        ("api_key_id=key_1", "api_key_id"),
         ("from=yesterday", "from"),
         ("to=2026-11-23T10:00:00", "to"),
         ("to=0001-01-01", "to"),

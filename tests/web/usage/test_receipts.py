@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 
 from app.domain.attempt import Failure, FailureKind
-from app.domain.errors import InvalidKey, NotFound
+from app.domain.errors import InvalidKey, InvalidRequest, NotFound
+from app.domain.usage.receipt import version_of
 from app.services.start import Started
 from tests.web.api import JOBS, MOMENT, Api, assert_refused, entry
 
@@ -75,6 +76,7 @@ def test_a_cancelled_job_cost_nothing(api: Api) -> None:
     told = api.get(f"{USAGE}/{cancelled.headers['x-busbar-request-id']}").json
     assert (told["status"], told["cost"]["status"]) == ("error", "cancelled")
     assert (told["cost"]["amount"], told["cost"]["breakdown"], told["attempts"]) == ("0.00", [], [])
+    assert told["cost"]["price_version"] is None
 
 
 def test_a_receipt_is_whole(api: Api, carry: Callable[..., None]) -> None:
@@ -107,13 +109,15 @@ def test_a_receipt_is_whole(api: Api, carry: Callable[..., None]) -> None:
 
 
 def test_a_receipt_adds_up(api: Api, carry: Callable[..., None]) -> None:
-    """What the lots paid is the cost, and the cost is tokens by price."""
+    """What the lots paid is the cost, and the cost is tokens by the price, which has a name."""
     carry(api)
     cost = api.get(f"{USAGE}/{asked(api)}").json["cost"]
     assert (cost["amount"], cost["currency"], cost["status"]) == (COST, "USD", "reconciled")
     assert sum(Decimal(draw["amount"]) for draw in cost["breakdown"]) == Decimal(COST)
     tokens = 10 * Decimal(cost["input_price"]) + 20 * Decimal(cost["output_price"])
     assert tokens / 1_000_000 == Decimal(COST)
+    name = version_of("text-prime", api.gateway.catalog.instruments["text-prime"].price)
+    assert cost["price_version"] == name
     (draw,) = cost["breakdown"]
     assert (draw["source"], draw["kind"], draw["tokens"]) == ("deposit", "capture", None)
     assert draw["lot_id"] == api.balance()["lots"][0]["id"]
@@ -156,6 +160,13 @@ def test_what_is_no_receipt_is_not_found(api: Api, name: str) -> None:
     answered = api.get(f"{USAGE}/{name}")
     assert_refused(answered, 404, NotFound)
     assert "x-busbar-request-id" in answered.json["error"]["message"]
+
+
+def test_a_receipt_has_no_parameters(api: Api) -> None:
+    """One that is sent anyway is named, not ignored."""
+    answered = api.get(f"{USAGE}/{api.later()}", "group_by=day")
+    assert_refused(answered, 400, InvalidRequest)
+    assert answered.json["error"]["message"] == "group_by: is no parameter; none is known here"
 
 
 @pytest.mark.parametrize("path", [USAGE, f"{USAGE}/req_1", f"{USAGE}/summary"])

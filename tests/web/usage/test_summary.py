@@ -88,9 +88,11 @@ def test_thirty_days_are_the_default(api: Api) -> None:
     [
         ("from=2026-01-01&to=2026-02-01", "from", "32 days are too many at once"),
         ("from=2026-01-02&to=2026-01-01", "from", "is after 2026-01-01"),
+        ("from=2026-11-20&to=2026-11-18", "from", "is after 2026-11-18"),
         ("from=2026-13-01", "from", "must be a day in UTC"),
         ("to=2026-01-01T00:00:00Z", "to", "counts whole days"),
         ("group_by=hour", "group_by", "must be one of day, model, key"),
+        ("group=day", "group", "is no parameter; there are from, group_by, to"),
     ],
 )
 def test_what_cannot_be_summed_names_itself(api: Api, query: str, param: str, says: str) -> None:

@@ -5,6 +5,7 @@ from typing import Any, Final
 from app.domain.errors import NotFound
 from app.domain.usage.receipt import Standing
 from app.domain.usage.summary import Grouping
+from app.wire.native.usage import COST_STATUS
 from app.wire.openapi import receipts
 from app.wire.openapi.parameters import ASKED, LIMIT
 from app.wire.openapi.route import Answer, Content, Parameter, Route
@@ -30,6 +31,11 @@ LIST: Final = Route(
         _query("from", "Only jobs submitted then or later; a day begins at 0:00 UTC.", _TIME),
         _query("to", "Only jobs submitted before; a day counts as a whole.", _TIME),
         _query("status", "Only those.", {"type": "string", "enum": list(Standing)}),
+        _query(
+            "cost_status",
+            "Only those whose cost stands so.",
+            {"type": "string", "enum": list(COST_STATUS.values())},
+        ),
         _query("model", "Only those of this instrument.", {"type": "string"}),
         _query("key_id", "Only those of this key.", {"type": "string"}),
         _query("after", "The `request_id` that the page before ended with.", {"type": "string"}),

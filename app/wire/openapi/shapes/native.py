@@ -126,6 +126,9 @@ class Balance(Exact):
     held: Dollars
     """Set aside for jobs that have not ended."""
     spent: Dollars
+    """What jobs cost."""
+    adjusted: Dollars
+    """What the operator took back. The five amounts together are all that was ever credited."""
     expired: Dollars
     """What lots had left when they expired."""
     next_expiry: AwareDatetime | None

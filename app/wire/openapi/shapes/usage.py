@@ -27,6 +27,8 @@ class ReceiptCost(Exact):
     currency: Literal["USD"]
     status: Literal["pending", "reconciled", "cancelled"]
     """`cancelled`: there was no answer, so there is nothing to pay."""
+    price_version: str | None
+    """The name of both prices together: it changes when one of them does."""
     input_price: Dollars | None
     """Per million tokens, as it was when the job's money was set aside."""
     output_price: Dollars | None

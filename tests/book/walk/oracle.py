@@ -3,67 +3,28 @@
 It knows the rules (drawing order, holds, caps), not the code that carries them out.
 """
 
-from collections.abc import Collection, Sequence
-from typing import Final, TypedDict
+from collections.abc import Collection
+from typing import Final
 
-INPUT_NANOS: Final = 500_000_003
-OUTPUT_NANOS: Final = 1_999_999_999
-"""Nano-dollars per million tokens: odd ones, so that there is something to round."""
+from tests.book.walk.rows import (
+    INSTRUMENT,
+    SENT_MAX,
+    Cap,
+    End,
+    Job,
+    Lot,
+    Part,
+    held,
+    lasting,
+    price,
+    rest,
+    room,
+    tokens_left,
+    total,
+)
 
-SENT_MAX: Final = 109
-"""The bound of the prompt all jobs have."""
-
-INSTRUMENT: Final = "text-prime"
 DEATHS_MAX: Final = 3
 FAILURES_MAX: Final = 8
-
-
-class Lot(TypedDict):
-    """A credit; `hours` is its life, which no walk outlasts, and None for ever."""
-
-    account: str
-    amount: int
-    used: int
-    held: int
-    tokens: int | None
-    tokens_used: int
-    instrument: str | None
-    hours: int | None
-    expired: bool
-
-
-class Part(TypedDict):
-    """What a lot gives to a hold."""
-
-    lot: str
-    nanos: int
-    tokens: int | None
-
-
-class Job(TypedDict):
-    """A job: `new running pending` (with a hold, between attempts), or how it ended."""
-
-    account: str
-    out: int
-    state: str
-    attempt: int
-    parts: list[Part]
-    caps: list[str]
-    cancel: bool
-    deaths: int
-    failures: int
-    cost: int | None
-    refunded: int
-
-
-class Cap(TypedDict):
-    """A cap with what is held and spent in its only window."""
-
-    account: str
-    limit: int
-    held: int
-    spent: int
-    removed: bool
 
 
 class Oracle:
@@ -83,18 +44,20 @@ class Oracle:
         *,
         tokens: int | None = None,
         instrument: str | None = None,
-        hours: int | None = None,
+        ends: End = None,
     ) -> None:
         """A new lot."""
         self.lots[lot_id] = Lot(
+            name=lot_id,
             account=account,
             amount=nanos,
             used=0,
+            taken=0,
             held=0,
             tokens=tokens,
             tokens_used=0,
             instrument=instrument,
-            hours=hours,
+            ends=ends,
             expired=False,
         )
 
@@ -108,21 +71,28 @@ class Oracle:
             parts=[],
             caps=[],
             cancel=False,
+            is_late=False,
             deaths=0,
             failures=0,
             cost=None,
+            paid={},
             refunded=0,
         )
 
     def start(self, job_ids: Collection[str]) -> list[str]:
-        """Start those that can be; return them. Each hold is drawn before the next is looked at."""
+        """Start those that can be; return them. Each hold is drawn before the next is looked at.
+
+        What is too late ends here when it holds nothing, else in the sweep.
+        """
         started = []
         for job_id in sorted(job_ids):
             job = self.jobs[job_id]
             if job["state"] not in {"new", "pending"}:
                 continue
             job["attempt"] += 1
-            if job["state"] == "pending" or self._hold(job):
+            if job["is_late"]:
+                job["state"] = job["state"] if job["parts"] else "expired"
+            elif job["state"] == "pending" or self._hold(job):
                 job["state"] = "running"
                 started.append(job_id)
         return started
@@ -135,16 +105,13 @@ class Oracle:
         elif job["state"] in {"new", "pending"}:
             self.release(job, "cancelled")
 
-    def lose(self, job_id: str) -> None:
-        """Its worker died; it goes on with its hold, unless that was one too many."""
-        job = self.jobs[job_id]
-        job["deaths"] += 1
-        if job["cancel"]:
-            self.release(job, "cancelled")
-        elif job["deaths"] == DEATHS_MAX:
-            self.release(job, "failed")
-        else:
-            job["state"] = "pending"
+    def sweep(self, lapsed: Collection[str] = ()) -> None:
+        """Take the jobs whose lease has lapsed from their workers; end what waits too long."""
+        for job_id in lapsed:
+            self._lose(self.jobs[job_id])
+        for job in self.jobs.values():
+            if job["is_late"] and job["state"] in {"new", "pending"}:
+                self.release(job, "expired" if job["parts"] else "late")
 
     def release(self, job: Job, state: str) -> None:
         """End a job for nothing."""
@@ -159,37 +126,43 @@ class Oracle:
             self.caps[cap_id]["spent"] += cost or 0
         job["state"], job["cost"] = state, cost
 
-    def take(self, account: str, nanos: int) -> bool:
-        """Take what an operator takes: of any money that nobody holds, or nothing at all."""
-        mine = [lot for lot in self.order(account, None) if lot["tokens"] is None]
-        if sum(map(room, mine)) < nanos:
-            return False
-        for lot in mine:
-            give = min(nanos, room(lot))
-            lot["used"] += give
-            nanos -= give
-        return True
-
     def order(self, account: str, instrument: str | None = INSTRUMENT) -> list[Lot]:
         """An account's lots that serve an instrument (any, for None), as they are drawn."""
         mine = [
-            (lot["hours"] or 10**9, lot_id)
-            for lot_id, lot in self.lots.items()
+            lot
+            for lot in self.lots.values()
             if lot["account"] == account
             and not lot["expired"]
             and (instrument is None or lot["instrument"] in {None, instrument})
         ]
-        return [self.lots[lot_id] for _, lot_id in sorted(mine)]
+        return sorted(mine, key=lambda lot: (*lasting(lot["ends"]), lot["name"]))
 
-    def balance(self, account: str) -> tuple[int, int, int]:
-        """What is available, held and spent."""
+    def balance(self, account: str) -> tuple[int, ...]:
+        """What is available, held, spent on jobs, taken back, and expired."""
         mine = [lot for lot in self.lots.values() if lot["account"] == account]
-        available = sum(room(lot) for lot in mine if not lot["expired"])
-        return available, sum(lot["held"] for lot in mine), sum(lot["used"] for lot in mine)
+        return (
+            sum(room(lot) for lot in mine if not lot["expired"]),
+            sum(lot["held"] for lot in mine),
+            sum(lot["used"] - lot["taken"] for lot in mine),
+            sum(lot["taken"] for lot in mine),
+            sum(room(lot) for lot in mine if lot["expired"]),
+        )
+
+    def _lose(self, job: Job) -> None:
+        """Its worker died; it goes on with its hold, unless that was one too many."""
+        job["deaths"] += 1
+        if job["cancel"]:
+            self.release(job, "cancelled")
+        elif job["is_late"]:
+            self.release(job, "expired")
+        elif job["deaths"] == DEATHS_MAX:
+            self.release(job, "failed")
+        else:
+            job["state"] = "pending"
 
     def _hold(self, job: Job) -> bool:
         parts = self._draw(job)
-        nanos = price(SENT_MAX, job["out"]) if parts is None else _sum(parts)
+        nanos = price(SENT_MAX, job["out"]) if parts is None else total(parts)
         binding = {
             cap_id: cap
             for cap_id, cap in self.caps.items()
@@ -210,49 +183,17 @@ class Oracle:
         return True
 
     def _draw(self, job: Job) -> list[Part] | None:
-        lots, names = self.order(job["account"]), {id(lot): k for k, lot in self.lots.items()}
+        lots = self.order(job["account"])
         parts: list[Part] = []
         left = SENT_MAX + job["out"]
         for lot in lots:
             if lot["tokens"] is not None and (give := min(left, tokens_left(lot))):
                 nanos = -(-give * lot["amount"] // lot["tokens"])
-                parts.append(Part(lot=names[id(lot)], nanos=nanos, tokens=give))
+                parts.append(Part(lot=lot["name"], nanos=nanos, tokens=give))
                 left -= give
         owed = rest(SENT_MAX, job["out"], SENT_MAX + job["out"] - left)
         for lot in lots:
             if lot["tokens"] is None and (nanos := min(owed, room(lot))):
-                parts.append(Part(lot=names[id(lot)], nanos=nanos, tokens=None))
+                parts.append(Part(lot=lot["name"], nanos=nanos, tokens=None))
                 owed -= nanos
         return None if owed else parts
-
-
-def price(sent: int, got: int) -> int:
-    """What so many tokens cost, rounded up."""
-    return -(-(sent * INPUT_NANOS + got * OUTPUT_NANOS) // 1_000_000)
-
-
-def rest(sent: int, got: int, covered: int) -> int:
-    """What they cost when the first of them, input before output, are paid for already."""
-    return price(max(0, sent - covered), got - max(0, covered - sent))
-
-
-def room(lot: Lot) -> int:
-    """What a lot has for a new hold."""
-    return lot["amount"] - lot["used"] - lot["held"]
-
-
-def tokens_left(lot: Lot) -> int:
-    """How many tokens a lot has for a new hold: never more than its room pays for."""
-    assert lot["tokens"] is not None
-    by_worth = room(lot) * lot["tokens"] // lot["amount"]
-    held_tokens = lot["held"] * lot["tokens"] // lot["amount"]
-    return max(0, min(by_worth, lot["tokens"] - lot["tokens_used"] - held_tokens))
-
-
-def held(job: Job) -> int:
-    """What a job's hold comes to."""
-    return _sum(job["parts"])
-
-
-def _sum(parts: Sequence[Part]) -> int:
-    return sum(part["nanos"] for part in parts)

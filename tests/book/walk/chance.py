@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from app.domain.attempt import FailureKind, Interrupted, Outcome
 from app.domain.pricing import Price
-from tests.book.cashier import Ending
-from tests.book.oracle import INPUT_NANOS, INSTRUMENT, OUTPUT_NANOS
+from tests.book.walk.cashier import Ending
+from tests.book.walk.rows import INPUT_NANOS, INSTRUMENT, OUTPUT_NANOS
 from tests.factories import answer, failure
 
 ODD = Price(input_nanos=INPUT_NANOS, output_nanos=OUTPUT_NANOS)
@@ -28,7 +28,7 @@ above = st.builds(
 )
 free = st.builds(
     Ending,
-    way=st.sampled_from(["empty", "reject", "retry", "drain", "stop"]),
+    way=st.sampled_from(["empty", "reject", "retry", "late", "drain", "stop"]),
     sent=st.integers(0, 109),
     got=st.integers(0, 100),
 )
@@ -45,6 +45,7 @@ def outcome(ending: Ending) -> Outcome:
         "empty": replace(given, flags=("empty",)),
         "reject": failure(FailureKind.REJECTED, 400),
         "retry": failure(),
+        "late": replace(failure(), symbol="deadline"),
         "drain": Interrupted(cancelled=False),
         "stop": Interrupted(cancelled=True),
     }

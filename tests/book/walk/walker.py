@@ -1,28 +1,25 @@
 """What a walk has in hand, and the few doors all its rules go through."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
+from typing import TypeVar
 
 from hypothesis.stateful import RuleBasedStateMachine
 
-from app.domain.limits.cap import Period
 from app.gateway import Gateway
 from app.services.cancel import cancel
-from app.services.operate import caps, credit
-from app.services.operate.credit import Credit
+from app.services.keeping.sweep import sweep
 from app.services.settle import Finished, settle
 from app.services.start import Started, start
-from app.store.operating.crediting import Credited
-from tests.book import cashier
-from tests.book.cashier import Call, Ending
-from tests.book.chance import ODD, outcome
-from tests.book.oracle import Oracle, held
+from tests.book.walk import cashier
+from tests.book.walk.cashier import Call, Ending
+from tests.book.walk.chance import ODD, outcome
+from tests.book.walk.oracle import Oracle
+from tests.book.walk.rows import held
 from tests.factories import WORKER, make_customer, make_job
-from tests.services.book import at_price, change, look
+from tests.services.book import at_price, change, lapse
 
-WHO = "ann@bastion"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,34 +42,14 @@ class Walker(RuleBasedStateMachine):
         self.oracle = Oracle()
         self.calls: list[Started] = []
         self.over: list[tuple[Finished, Call]] = []
-        self.deposits: list[tuple[str, Credit, str]] = []
 
     def teardown(self) -> None:
         """Give the connections back."""
         self.gateway.close()
 
-    def _credit(
-        self,
-        give: Callable[..., Credited],
-        whose: int,
-        nanos: int,
-        *,
-        life: int | None = None,
-        tokens: int | None = None,
-        instrument: str | None = None,
-    ) -> None:
-        account = self.owners[whose].account_id
-        wanted = Credit(
-            nanos=nanos,
-            reference=f"r{len(self.deposits)}" if give is credit.deposit else None,
-            expires=timedelta(hours=life) if life else None,
-            instrument=instrument,
-            tokens=tokens,
-        )
-        lot_id = give(self.gateway, account, wanted, actor=WHO).lot_id
-        self.oracle.credit(lot_id, account, nanos, tokens=tokens, instrument=instrument, hours=life)
-        if wanted.reference is not None:
-            self.deposits.append((account, wanted, lot_id))
+    def _reopen(self) -> None:
+        self.gateway.close()
+        self.gateway = at_price(self.house.open(), ODD)
 
     def _submit(self, whose: int, out: int) -> str:
         owner = self.owners[whose]
@@ -81,8 +58,14 @@ class Walker(RuleBasedStateMachine):
         return job_id
 
     def _start(self, job_ids: Sequence[str]) -> None:
+        self._come_due()
+        self._begin(start(self.gateway, job_ids, WORKER).started, job_ids)
+
+    def _come_due(self) -> None:
         change(self.gateway, "UPDATE jobs SET run_at = now() WHERE finished_at IS NULL")
-        started = start(self.gateway, job_ids, WORKER).started
+
+    def _begin(self, started: Sequence[Started], job_ids: Sequence[str]) -> None:
+        """Take what a start gave, which is what the oracle expects."""
         assert [job.id for job in started] == self.oracle.start(job_ids)
         assert [job.hold.nanos for job in started] == [
             held(self.oracle.jobs[job.id]) for job in started
@@ -99,19 +82,23 @@ class Walker(RuleBasedStateMachine):
         cancel(self.gateway, caller, job_id)
         self.oracle.cancel(job_id)
 
-    def _cap(self, whose: int, limit: int | None, *, by_key: bool) -> None:
-        owner = self.owners[whose]
-        key = owner.caller.key_id if by_key else None
-        caps.set_caps(self.gateway, owner.account_id, key, {Period.MONTH: limit}, actor=WHO)
-        rows = look(self.gateway, "SELECT id, account_id, limit_nanos, removed_at FROM caps")
-        for row in rows:
-            new = {"account": row.account_id, "limit": 0, "held": 0, "spent": 0, "removed": False}
-            known: Any = self.oracle.caps.setdefault(row.id, new)  # type: ignore[arg-type]
-            known["limit"], known["removed"] = row.limit_nanos, row.removed_at is not None
+    def _pass_deadline(self, job_id: str) -> None:
+        moved = "UPDATE jobs SET deadline_at = now() - interval '1 s' WHERE id = :id"
+        assert change(self.gateway, moved, id=job_id) == 1
+        self.oracle.jobs[job_id]["is_late"] = True
+
+    def _sweep(self, lapsed: Collection[str] = ()) -> None:
+        lapse(self.gateway, *lapsed)
+        assert sweep(self.gateway) >= len(lapsed)
+        self.oracle.sweep(lapsed)
 
     def calls_run(self) -> bool:
         """True while there is a call that may end in time."""
-        return bool(self._running())
+        return bool(self._in_hand())
+
+    def jobs_run(self) -> bool:
+        """True while there are jobs whose worker may die."""
+        return bool(self._named("running"))
 
     def _end(self, job: Started, ending: Ending) -> tuple[Finished, Call]:
         finished = Finished(job=job, outcome=outcome(ending))
@@ -120,15 +107,21 @@ class Walker(RuleBasedStateMachine):
         return finished, call
 
     def _live(self, which: int) -> Started:
-        running = self._running()
-        name = running[which % len(running)]
-        return next(job for job in reversed(self.calls) if job.id == name)
+        return self._nth(self._in_hand(), which)
 
-    def _running(self) -> list[str]:
-        return [name for name, job in self.oracle.jobs.items() if job["state"] == "running"]
+    def _in_hand(self) -> list[Started]:
+        """Return the calls under way; of a start that nobody heard of there is none."""
+        newest = {job.id: job for job in self.calls}
+        return [
+            newest[name]
+            for name in self._named("running")
+            if name in newest and newest[name].attempt == self.oracle.jobs[name]["attempt"]
+        ]
 
-    def _paid(self) -> list[str]:
-        return [name for name, job in self.oracle.jobs.items() if job["state"] == "succeeded"]
+    def _named(self, *states: str) -> list[str]:
+        """Return the jobs in one of these states."""
+        return [name for name, job in self.oracle.jobs.items() if job["state"] in states]
 
-    def _nth(self, named: dict[str, Any], which: int) -> str:
-        return list(named)[which % len(named)]
+    def _nth(self, some: Iterable[T], which: int) -> T:
+        found = list(some)
+        return found[which % len(found)]

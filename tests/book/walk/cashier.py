@@ -4,25 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tests.book.oracle import (
-    FAILURES_MAX,
-    SENT_MAX,
-    Job,
-    Lot,
-    Oracle,
-    held,
-    price,
-    rest,
-    room,
-    tokens_left,
-)
+from tests.book.walk.oracle import FAILURES_MAX, Oracle
+from tests.book.walk.rows import SENT_MAX, Job, Lot, held, price, rest, room, tokens_left
 
 ANSWERS: Final = frozenset({"answer", "missing", "empty"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """How a call ends: `answer missing empty reject retry drain stop`; `sent` and `got` tokens."""
+    """How a call ends, and `sent` and `got` tokens.
+
+    Ways are `answer missing empty reject retry late drain stop`.
+    """
 
     way: str
     sent: int = 0
@@ -59,6 +52,8 @@ def _end(oracle: Oracle, job: Job, way: str) -> None:
     job["failures"] += way == "retry"
     if way == "stop":
         oracle.release(job, "cancelled")
+    elif way == "late":
+        oracle.release(job, "expired")
     elif way == "reject" or job["failures"] == FAILURES_MAX:
         oracle.release(job, "failed")
     elif job["cancel"]:
@@ -71,14 +66,10 @@ def _pay(oracle: Oracle, job: Job, ending: Ending, drawable: set[str]) -> None:
     usage = _usage(job, ending)
     if ending.way == "empty":
         usage = (0, 0)
-    further = [
-        lot
-        for lot in oracle.order(job["account"])
-        if any(oracle.lots[name] is lot for name in drawable)
-    ]
+    further = [lot for lot in oracle.order(job["account"]) if lot["name"] in drawable]
     if usage is None:
         cost = sum(
-            _spend(oracle.lots[part["lot"]], part["nanos"], part["tokens"], part["nanos"])
+            _spend(job, oracle.lots[part["lot"]], part["nanos"], part["tokens"], part["nanos"])
             for part in job["parts"]
         )
     else:
@@ -92,7 +83,7 @@ def _pay_for(oracle: Oracle, job: Job, usage: tuple[int, int], further: list[Lot
     for part in job["parts"]:
         if part["tokens"] is not None:
             tokens = min(part["tokens"], sent + got - covered)
-            cost += _spend(oracle.lots[part["lot"]], part["nanos"], tokens, 0)
+            cost += _spend(job, oracle.lots[part["lot"]], part["nanos"], tokens, 0)
             covered += tokens
     money = sum(part["nanos"] for part in job["parts"] if part["tokens"] is None)
     lacking = 0
@@ -100,25 +91,25 @@ def _pay_for(oracle: Oracle, job: Job, usage: tuple[int, int], further: list[Lot
         lacking += 1
     for lot in further:
         if lot["tokens"] is not None and (tokens := min(lacking, tokens_left(lot))):
-            cost += _spend(lot, 0, tokens, 0)
+            cost += _spend(job, lot, 0, tokens, 0)
             covered += tokens
             lacking -= tokens
     owed = rest(sent, got, covered)
     for part in job["parts"]:
         if part["tokens"] is None:
             nanos = min(owed, part["nanos"])
-            cost += _spend(oracle.lots[part["lot"]], part["nanos"], None, nanos)
+            cost += _spend(job, oracle.lots[part["lot"]], part["nanos"], None, nanos)
             owed -= nanos
     for lot in further if owed else ():
         if lot["tokens"] is None:
             nanos = min(owed, room(lot))
-            cost += _spend(lot, 0, None, nanos)
+            cost += _spend(job, lot, 0, None, nanos)
             owed -= nanos
     oracle.shortfall += owed
     return cost
 
 
-def _spend(lot: Lot, release: int, tokens: int | None, nanos: int) -> int:
+def _spend(job: Job, lot: Lot, release: int, tokens: int | None, nanos: int) -> int:
     """Give back what was held and spend a part; tokens cost the lot's price up to them."""
     if tokens is not None:
         assert lot["tokens"] is not None
@@ -126,6 +117,7 @@ def _spend(lot: Lot, release: int, tokens: int | None, nanos: int) -> int:
         nanos = lot["amount"] * lot["tokens_used"] // lot["tokens"] - lot["used"]
     lot["held"] -= release
     lot["used"] += nanos
+    job["paid"][lot["name"]] = job["paid"].get(lot["name"], 0) + nanos
     return nanos
 
 
