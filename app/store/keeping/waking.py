@@ -151,17 +151,12 @@ def _waiting() -> Prepared:
         .where(or_(lots.c.instrument.is_(None), lots.c.instrument == looked.c.instrument))
         .lateral("drawable")
     )
-    # Each is looked up by its key: a join might go through the accounts that nobody waits in.
-    ratio = (
-        select(calibrations.c.ratio_ppm)
-        .join(accounts, accounts.c.hold_mode == word("calibrated"))
+    # An aggregate is made for each account, by its key; a plain join might go through all accounts.
+    held = (
+        select(func.coalesce(func.max(calibrations.c.ratio_ppm), number(PPM)).label("ratio_ppm"))
+        .select_from(accounts.join(calibrations, accounts.c.hold_mode == word("calibrated")))
         .where(accounts.c.id == looked.c.account_id)
         .where(calibrations.c.instrument == looked.c.instrument)
-        .correlate(looked)
-    )
-    held = (
-        select(func.coalesce(ratio.scalar_subquery(), number(PPM)).label("ratio_ppm"))
-        .correlate(looked)
         .lateral("held")
     )
     # Looked for only where it matters: it takes a look at many jobs.
