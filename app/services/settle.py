@@ -107,6 +107,8 @@ def _write(gateway: Gateway, group: Sequence[Settlement]) -> tuple[set[str], lis
     with (statement if alone else transaction)(gateway.engine) as conn:
         if any(s.due for s in group):
             group = book(locking.lock(conn, group), gateway, group)
+        elif not alone:
+            locking.fence(conn, group)
         settled = settlements.settle(conn, group)
         capped = [s.job_id for s in group if s.caps and s.job_id in settled]
         grace_s = gateway.settings.leave_grace_s

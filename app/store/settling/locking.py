@@ -37,8 +37,7 @@ class Locking:
 
 def lock(conn: Connection, group: Sequence[Settlement]) -> Locking:
     """Lock first the jobs, then the lots of a group, each by id, so that nobody deadlocks."""
-    jobs_of = [(s.job_id, s.attempt) for s in group]
-    mine = frozenset(row.id for row in _FENCE(conn, **records("f", jobs_of, "id", "attempt")))
+    mine = fence(conn, group)
     due = [s.due for s in group if s.due is not None]
     lot_ids = set[str]().union(*(s.lot_ids for s in group))
     lot_ids |= {part.lot_id for each in due for part in each.hold.parts}
@@ -49,6 +48,12 @@ def lock(conn: Connection, group: Sequence[Settlement]) -> Locking:
         lots=tuple(map(to_lot, found)),
         drawable=frozenset(row.id for row in found if row.is_drawable),
     )
+
+
+def fence(conn: Connection, group: Sequence[Settlement]) -> frozenset[str]:
+    """Lock the jobs of a group whose lease is still held, by id, and return which they are."""
+    jobs_of = [(s.job_id, s.attempt) for s in group]
+    return frozenset(row.id for row in _FENCE(conn, **records("f", jobs_of, "id", "attempt")))
 
 
 def _fence() -> Prepared:

@@ -41,8 +41,10 @@ class Desk(Walker):
         self.capped: dict[str, tuple[int, bool, int | None]] = {}
 
     def _do(self, ask: Ask) -> Sequence[str]:
+        """Ask twice, as one does who has not heard the answer."""
         lot_ids, is_new = ask(self.gateway, 0)
         assert is_new
+        assert ask(self.gateway, 0) == (lot_ids, False)
         return lot_ids
 
     def _reference(self) -> str:

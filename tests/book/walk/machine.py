@@ -31,7 +31,7 @@ class Book(Repeats, Accidents):
 
     @initialize(nanos=amounts, unit=units, out=outputs, limit=limits)
     def begin(self, nanos: int, unit: tuple[int, int], out: int, limit: int | None) -> None:
-        """Both accounts have something, and jobs under way."""
+        """Both accounts have something, jobs under way, and one that was paid."""
         tokens, cost = unit
         self._credit(credit.deposit, 0, nanos + 600_000)
         self._credit(credit.deposit, 0, nanos, life=1, instrument="text-max")
@@ -40,6 +40,7 @@ class Book(Repeats, Accidents):
         self._cap(0, None if limit is None else limit + 254_500, by_key=False)
         for whose in (0, 1):
             self._start([self._submit(whose, out) for _ in range(2)])
+        self._settle([self._end(self._live(0), Ending(way="answer", sent=50, got=out))])
 
     @rule(whose=side, nanos=amounts, life=hours, scope=scopes, gift=maybe)
     def credit(

@@ -37,6 +37,9 @@ SOON_S = 20.0
 QUARTER = drawing(64)
 """A jitter of a quarter: 2 s and an eighth of them."""
 
+A_CENT = Price(input_nanos=0, output_nanos=NANOS_PER_DOLLAR // 100 * TOKENS_PER_PRICE)
+"""For a token of output, so that cents are easily held and spent."""
+
 LINES, COVERED = 300, 48
 
 
@@ -135,11 +138,10 @@ def test_a_503_for_holds_is_what_the_page_says(house: Gateway) -> None:
 
 def test_a_replenishment_is_what_the_page_says(house: Gateway, running: FundingServer) -> None:
     """48 lines start, 252 wait; what they lack is bought, charged and credited once."""
-    a_dime = Price(input_nanos=0, output_nanos=NANOS_PER_DOLLAR // 1_000 * TOKENS_PER_PRICE)
-    dear = at_price(house, a_dime)
+    dear = at_price(house, A_CENT)
     customer = make_customer(dear, "4.80")
     let_buy(dear, customer)
-    lines = [make_draft(dear, customer, lane=Lane.BATCH) for _ in range(LINES)]
+    lines = [make_draft(dear, customer, lane=Lane.BATCH, max_tokens=10) for _ in range(LINES)]
     ids = submit(dear, customer, lines).job_ids
     started = start(dear, ids, WORKER).started
     assert {job.hold.nanos for job in started} == {NANOS_PER_DOLLAR // 10}
@@ -163,27 +165,26 @@ def test_a_replenishment_is_what_the_page_says(house: Gateway, running: FundingS
 
 
 def test_a_cap_is_what_the_page_says(gateway: Gateway) -> None:
-    """$0.90 spent and $0.05 held of $1.00: $0.08 do not fit now, and $1.20 never do."""
+    """$0.90 are spent and $0.05 held of $1.00 when jobs of 8, 12 and 120 cents come."""
     customer = make_customer(gateway)
-    caps.set_caps(
-        gateway,
-        customer.account_id,
-        customer.caller.key_id,
-        {Period.DAY: NANOS_PER_DOLLAR},
-        actor="tests",
-    )
-    by_cent = at_price(gateway, Price(input_nanos=0, output_nanos=10**7 * TOKENS_PER_PRICE))
-    settle_one(by_cent, start_one(by_cent, cents(by_cent, customer, 90)), answer(1, 90))
-    under_way = start_one(by_cent, cents(by_cent, customer, 5))
-    eight, dear = cents(by_cent, customer, 8), cents(by_cent, customer, 120)
-    start(by_cent, [eight, dear], WORKER)
-    told = {job_id: read_job(by_cent, customer, job_id).error for job_id in (eight, dear)}
-    assert {error.code for error in told.values() if error} == {
-        "holds_exhausted",
-        "request_exceeds_limit",
-    }
-    settle_one(by_cent, under_way, answer(1, 1))
-    start_one(by_cent, cents(by_cent, customer, 8))
+    by_day, key_id = {Period.DAY: NANOS_PER_DOLLAR}, customer.caller.key_id
+    caps.set_caps(gateway, customer.account_id, key_id, by_day, actor="tests")
+    dear = at_price(gateway, A_CENT)
+    settle_one(dear, start_one(dear, cents(dear, customer, 90)), answer(1, 90))
+    under_way = start_one(dear, cents(dear, customer, 5))
+    ids = [cents(dear, customer, most) for most in (8, 12, 120)]
+    assert start(dear, ids, WORKER).started == ()
+    errors = [read_job(dear, customer, job_id).error for job_id in ids]
+    assert [error and error.code for error in errors] == [
+        *("holds_exhausted", "cap_reached", "request_exceeds_limit"),
+    ]
+    assert "A key may spend $1.00 a day; $0.90 are spent and $0.05 held" in PAGE
+    assert "A job that may cost $0.08 hears 503 `holds_exhausted`, as $0.05 are left" in PAGE
+    assert "one that may cost $0.12 gets `cap_reached`, one that may cost $1.20" in PAGE
+    settle_one(dear, under_way, answer(1, 1))
+    (window,) = caps.caps_of(dear, customer.account_id)
+    assert f"in the end, ${format_dollars(window.left_nanos)} are left, and the first fits" in PAGE
+    start_one(dear, cents(dear, customer, 8))
 
 
 def cents(gateway: Gateway, customer: Customer, most: int) -> str:
