@@ -70,7 +70,8 @@ def start(gateway: Gateway, job_ids: Sequence[str], worker_id: str) -> Starts:
 
 
 def _start(gateway: Gateway, job_ids: Sequence[str], worker_id: str) -> tuple[Starts, Outlooks]:
-    free, lease_s = _free_instruments(gateway), gateway.settings.lease_s
+    free = _free_instruments(gateway) if len(job_ids) > 1 else ()
+    lease_s = gateway.settings.lease_s
     with transaction(gateway.engine) as conn:
         claimed, left, locked = claiming.claim(conn, job_ids, worker_id, lease_s, free=free)
         tried = [job.id for job in claimed if job.attempt > 1]

@@ -105,4 +105,5 @@ def test_a_cap_may_come_while_a_job_starts(gateway: Gateway, open_another: Open)
             caps.set_caps(other, owner.account_id, None, {Period.DAY: 10**12}, actor=WHO)
 
     event.listen(gateway.engine, "after_cursor_execute", interfere)
-    start_one(gateway, make_job(gateway, owner))
+    started = start_one(gateway, make_job(gateway, owner))
+    assert len(started.hold.caps) == 1

@@ -50,7 +50,8 @@ class Till:
         # Only an overrun lacks any: the hold's own parts cover all that was bounded.
         lacking = _tokens_lacking(hold, usage, covered, in_money)
         for part in draw_tokens(further, lacking):
-            if part.nanos > _allowed(captures, max_cost_nanos):
+            # The money of the hold is spent as well: nothing but that was meant to pay.
+            if part.nanos > _allowed(captures, max_cost_nanos) - in_money:
                 continue
             captures.append(self._take(part.lot_id, 0, tokens=part.tokens, kind=Kind.OVERRUN))
             covered += part.tokens or 0

@@ -30,8 +30,6 @@ from app.store.replenishing.standings import IS_UNDER_WAY
 from app.store.tables import lots, replenishments, transfers, word
 
 _IS_NEW: Final = replenishments.c.state == word("requested")
-_SINCE: Final = func.coalesce(replenishments.c.first_asked_at, replenishments.c.asked_at)
-"""When it was first asked for; a worker of the version before says only when it was last."""
 
 # A constant of the statement, as in the predicate of the index that answers.
 _TIMED_OUT: Final = replenishments.c.reason == literal_column(f"'{FailureReason.TIMED_OUT}'")
@@ -94,7 +92,7 @@ def take_up(conn: Connection, purchase_id: str, *, amount_nanos: int) -> tuple[d
         .values(
             state=case((_IS_NEW, "buying"), else_=replenishments.c.state),
             amount_nanos=amount_nanos,
-            first_asked_at=func.coalesce(_SINCE, func.now()),
+            first_asked_at=func.coalesce(replenishments.c.first_asked_at, func.now()),
             asked_at=func.clock_timestamp(),
         )
         .returning(replenishments.c.asked_at, _AGE_S)
@@ -180,7 +178,7 @@ def clock(conn: Connection) -> datetime:
 
 
 def _is_silent(lease_s: float) -> Any:
-    age_s = _epoch(replenishments.c.asked_at - _SINCE)
+    age_s = _epoch(replenishments.c.asked_at - replenishments.c.first_asked_at)
     pause_s = func.greatest(lease_s, func.least(age_s / LOOK_UPS_PER_AGE, LOOK_UP_S_MAX))
     return replenishments.c.asked_at < func.now() - seconds(pause_s)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from app.domain.money import NANOS_PER_DOLLAR
+from app.domain.pricing import hold_amount
 from app.domain.replenishing.policy import CENT_NANOS
 from app.gateway import Gateway
 from app.services.replenish.ask import ask
@@ -130,7 +131,8 @@ def test_a_dearer_caller_who_comes_late_counts(house: Gateway, poor: Customer) -
     change(house, "UPDATE replenishments SET created_at = created_at - interval '9 s'")
     refused(house, poor, max_tokens=60_000)
     buy(house)
-    start_one(house, make_job(house, poor, max_tokens=60_000))
+    started = start_one(house, make_job(house, poor, max_tokens=60_000))
+    assert started.hold.nanos == hold_amount(109, 60_000, started.hold.price)
 
 
 def test_a_purchase_is_whole_cents(house: Gateway, poor: Customer, server: FundingServer) -> None:

@@ -196,7 +196,7 @@ def test_another_keys_cap_binds_nobody_else(gateway: Gateway, customer: Customer
     make_cap(gateway, other, 0)
     cap_id = make_cap(gateway, customer, 0, scope=CapScope.KEY)
     change(gateway, "UPDATE caps SET subject_id = 'key_x' WHERE id = :id", id=cap_id)
-    start_one(gateway, make_job(gateway, customer))
+    assert start_one(gateway, make_job(gateway, customer)).hold.caps == ()
 
 
 def test_a_removed_cap_binds_nobody(gateway: Gateway, customer: Customer) -> None:
