@@ -14,9 +14,10 @@ from app.gateway import Gateway
 from app.services.replenish.outlook import Outlooks
 from app.services.starting.purse import Purse
 from app.services.starting.refusing import end, put_back, put_off, refuse
-from app.store.engine import again, transaction
-from app.store.starting import claiming, funds, histories, starts, windows
+from app.store.engine import Session, again, transaction
+from app.store.starting import claiming, claims, funds, histories, starts, windows
 from app.store.starting.claims import Claimed, Left
+from app.store.starting.funds import Funds
 from app.store.starting.histories import History
 from app.store.starting.starts import NewAttempt, Refusal
 
@@ -57,37 +58,68 @@ class Starts:
     left: tuple[Left, ...] = ()
 
 
+class _Overtaken(Exception):
+    """A lot that was seen, not locked, has been drawn from by another meanwhile."""
+
+
 _NO_HISTORY: Final = History(hold=None, failed_routes=())
 
 
 def start(gateway: Gateway, job_ids: Sequence[str], worker_id: str) -> Starts:
     """Start those of `job_ids` that are due and free. Each hold is drawn before its call begins."""
-    came, outlooks = again(lambda: _start(gateway, job_ids, worker_id))
+    try:
+        come = again(lambda: _start(gateway, job_ids, worker_id, alone=len(job_ids) == 1))
+    except _Overtaken:
+        come = again(lambda: _start(gateway, job_ids, worker_id, alone=False))
+    came, outlooks = come
     outlooks.ask()
     for lane in Lane:
         gateway.broker.nudge(lane, [job.id for job in came.left if job.lane is lane])
     return came
 
 
-def _start(gateway: Gateway, job_ids: Sequence[str], worker_id: str) -> tuple[Starts, Outlooks]:
-    free = _free_instruments(gateway) if len(job_ids) > 1 else ()
-    lease_s = gateway.settings.lease_s
+def _start(
+    gateway: Gateway, job_ids: Sequence[str], worker_id: str, *, alone: bool
+) -> tuple[Starts, Outlooks]:
     with transaction(gateway.engine) as conn:
-        claimed, left, locked = claiming.claim(conn, job_ids, worker_id, lease_s, free=free)
+        claimed, left, seen = _claim(gateway, conn, job_ids, worker_id, alone=alone)
         tried = [job.id for job in claimed if job.attempt > 1]
         past = histories.of(conn, tried) if tried else {}
         broke = [job for job in claimed if past.get(job.id, _NO_HISTORY).hold is None]
-        locked = funds.lock(conn, broke) if locked is None else locked
+        found = _enough(gateway, claimed, seen) or funds.lock(conn, broke)
         outlooks = Outlooks(gateway, conn)
-        started, refusals = _sort(gateway, claimed, past, Purse(locked), outlooks)
+        started, refusals = _sort(gateway, claimed, past, Purse(found), outlooks)
         new_holds = [job.hold for job in started if past.get(job.id, _NO_HISTORY).hold is None]
-        starts.write(conn, new_holds, [_attempt(job) for job in started])
-        windows.reserve(conn, new_holds, locked.windows)
+        if not starts.write(conn, new_holds, [_attempt(job) for job in started]):
+            raise _Overtaken
+        windows.reserve(conn, new_holds, found.windows)
         if refusals:
             starts.refuse(conn, refusals)
     _tell_unknown(gateway, claimed, refusals)
     ended = tuple(r.job_id for r in refusals if r.state in FINAL)
     return Starts(started=tuple(started), ended=ended, left=tuple(left)), outlooks
+
+
+def _claim(
+    gateway: Gateway, conn: Session, ids: Sequence[str], worker_id: str, *, alone: bool
+) -> tuple[Sequence[Claimed], Sequence[Left], Funds | None]:
+    lease_s = gateway.settings.lease_s
+    if alone:
+        job, seen = claiming.claim(conn, ids[0], worker_id, lease_s)
+        return [] if job is None else [job], [], seen
+    return *claims.claim(conn, ids, worker_id, lease_s, free=_free_instruments(gateway)), None
+
+
+def _enough(gateway: Gateway, claimed: Sequence[Claimed], seen: Funds | None) -> Funds | None:
+    """Return what was seen if it will do, so that an account's lots stay free for its other jobs.
+
+    A refusal must see them locked: what comes back a moment later wakes whom it finds waiting.
+    """
+    if seen is None:
+        return None
+    purse, catalog = Purse(seen), gateway.catalog
+    found = [(job, catalog.instrument(job.instrument)) for job in claimed]
+    return seen if all(it is None or purse.pays_from_one(job, it) for job, it in found) else None
 
 
 def _tell_unknown(

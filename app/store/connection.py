@@ -1,9 +1,11 @@
 """A connection that does not wait for ever for a server that has stopped answering."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import psycopg
 from psycopg.abc import RV, PQGen
+from psycopg.rows import namedtuple_row
 
 ANSWER_TIMEOUT_S: Final = 15.0
 """How long a statement's answer may take. Postgres itself ends a statement after 10 s, and says so;
@@ -11,6 +13,24 @@ one that says nothing for so much longer hangs: its disk stands still, its host 
 
 INTERVAL_S: Final = 0.1
 """How often a wait looks up, for a Ctrl-C; psycopg's own default."""
+
+
+class Found(list[Any]):
+    """The rows a statement found, and how many it changed."""
+
+    def __init__(self, rows: Sequence[Any], rowcount: int) -> None:
+        super().__init__(rows)
+        self.rowcount = rowcount
+
+    def first(self) -> Any:
+        """Return the first row; None where there is none."""
+        return self[0] if self else None
+
+    def one(self) -> Any:
+        """Return the only row. Raises LookupError unless there is exactly one."""
+        if len(self) != 1:
+            raise LookupError(f"{len(self)} rows where there should be one")
+        return self[0]
 
 
 class Impatient(psycopg.Connection[Any]):
@@ -22,6 +42,17 @@ class Impatient(psycopg.Connection[Any]):
     """
 
     answer_timeout_s: float | None = None
+    _asking: psycopg.RawCursor[Any] | None = None
+
+    def found(self, statement: bytes, values: Sequence[Any]) -> Found:
+        """Execute a statement with `$1` and so on in it, and return all it brings.
+
+        One cursor serves them all: whoever has a connection has it alone.
+        """
+        if self._asking is None:
+            self._asking = psycopg.RawCursor(self, row_factory=namedtuple_row)
+        asking = self._asking.execute(statement, values)
+        return Found(() if asking.rownumber is None else asking.fetchall(), asking.rowcount)
 
     def wait(
         self, gen: PQGen[RV], interval: float = INTERVAL_S, timeout: float | None = None

@@ -66,7 +66,7 @@ def unwanted(conn: Connection, worker_id: str, *, grace_s: float) -> tuple[list[
 
     A client that comes again within `grace_s` has not left.
     """
-    found = _UNWANTED(conn, worker_id=worker_id, grace_s=grace_s).all()
+    found = _UNWANTED(conn, worker_id=worker_id, grace_s=grace_s)
     return [row.id for row in found if row.cancelled], [
         row.id for row in found if not row.cancelled
     ]

@@ -1,20 +1,22 @@
 """Statements that are built and compiled once.
 
-SQLAlchemy walks an expression each time it is executed to find its cached form; for the five
-statements every job passes through, that walk costs more than Postgres does. A `Prepared` keeps the
-compiled text, and psycopg prepares it on the server.
+SQLAlchemy walks an expression each time it is executed to find its cached form, and describes each
+result anew; for the statements every job passes through, that costs as much as Postgres does. A
+`Prepared` keeps the compiled text, runs it on the driver's own cursor inside SQLAlchemy's
+transaction, and psycopg prepares it on the server.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from json import JSONEncoder
 from typing import Any, Final
 
+import psycopg
 from sqlalchemy import (
     CTE,
     ColumnElement,
     Connection,
-    CursorResult,
     Function,
     Interval,
     LargeBinary,
@@ -24,14 +26,17 @@ from sqlalchemy import (
     literal_column,
     text,
 )
-from sqlalchemy.dialects.postgresql import psycopg
+from sqlalchemy.dialects.postgresql.psycopg import dialect
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.expression import Executable
 from sqlalchemy.types import TypeEngine
+
+from app.store.connection import Found, Impatient
 
 RECORDS_MAX: Final = 100_000
 """Rows that one parameter may bring."""
 
-_DIALECT: Final = psycopg.dialect()  # type: ignore[no-untyped-call]
+_DIALECT: Final = dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
 
 
 class Prepared:
@@ -39,22 +44,65 @@ class Prepared:
 
     def __init__(self, statement: Executable) -> None:
         self._statement = statement
-        self._text = ""
+        self._text = b""
+        self._names: Sequence[str] = ()
         self._constants: Mapping[str, Any] = {}
 
-    def __call__(self, conn: Connection, /, **values: Any) -> CursorResult[Any]:
-        """Execute with `values` for the statement's named parameters."""
+    def __call__(self, conn: Connection, /, **values: Any) -> Found:
+        """Execute with `values` for the statement's named parameters.
+
+        Raises sqlalchemy.exc.DBAPIError for what the server or the connection refuses.
+        """
+        statement, sent = self.sent(values)
+        if not conn.in_transaction():
+            conn.begin()  # The driver begins by itself; SQLAlchemy must know, so as to end it.
+        driver: Any = conn.connection.driver_connection
+        try:
+            return _on(driver).found(statement, sent)
+        except psycopg.Error as error:
+            raise _told(conn, error, statement) from error
+
+    def sent(self, values: Mapping[str, Any]) -> tuple[bytes, list[Any]]:
+        """Return what is sent for these values: the text, and what its `$1` and so on stand for."""
         if not self._text:
-            compiled = self._statement.compile(  # type: ignore[attr-defined]
-                dialect=_DIALECT
-            )
-            self._constants = {
-                name: value
-                for name, value in compiled.construct_params(_check=False).items()
-                if name not in compiled.binds or not compiled.binds[name].required
-            }
-            self._text = str(compiled)
-        return conn.exec_driver_sql(self._text, {**self._constants, **values})
+            self._compile()
+        given = {**self._constants, **values}
+        return self._text, [given[name] for name in self._names]
+
+    def _compile(self) -> None:
+        compiled: Any = self._statement.compile(dialect=_DIALECT)  # type: ignore[attr-defined]
+        self._constants = {
+            name: value
+            for name, value in compiled.construct_params(_check=False).items()
+            if name not in compiled.binds or not compiled.binds[name].required
+        }
+        self._names = compiled.positiontup or ()
+        self._text = str(compiled).encode()
+
+
+def _on(driver: Any) -> Impatient:
+    if not isinstance(driver, Impatient):
+        raise TypeError("a prepared statement wants a connection of app.store.engine.open_engine")
+    return driver
+
+
+def _told(conn: Connection, error: psycopg.Error, statement: bytes) -> BaseException:
+    """Return the driver's error as SQLAlchemy tells it; let it find out that a connection is lost.
+
+    It drops those of the pool too that are as old: the server has likely gone away from them too.
+    """
+    is_lost = conn.connection.driver_connection.closed  # type: ignore[union-attr]
+    if is_lost:
+        with suppress(DBAPIError):
+            conn.exec_driver_sql("SELECT 1")
+    return DBAPIError.instance(
+        statement.decode(),
+        None,
+        error,
+        psycopg.Error,
+        hide_parameters=True,
+        connection_invalidated=is_lost,
+    )
 
 
 def rows(name: str, **columns: TypeEngine[Any]) -> CTE:

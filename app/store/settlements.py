@@ -181,7 +181,11 @@ def _settle() -> Prepared:
         )
         .cte("ended")
     )
-    return Prepared(select(settled.c.id).add_cte(closed, ended, *_money(closed), _results(settled)))
+    moved, transferred = _money(closed)
+    # Postgres runs what nobody asks for from the last to the first. The lot comes last of all: it
+    # is what the jobs of one account wait for.
+    written = (closed, moved, ended, transferred, _results(settled))
+    return Prepared(select(settled.c.id).add_cte(*written))
 
 
 def _settled() -> CTE:
@@ -209,7 +213,7 @@ def _settled() -> CTE:
     )
 
 
-def _money(closed: Any) -> list[Any]:
+def _money(closed: Any) -> tuple[CTE, CTE]:
     c = rows(
         "c",
         job_id=Text(),
@@ -241,7 +245,7 @@ def _money(closed: Any) -> list[Any]:
         )
         .cte("moved")
     )
-    return [moved, _transferred(c, closed)]
+    return moved, _transferred(c, closed)
 
 
 def _transferred(c: CTE, closed: Any) -> CTE:

@@ -1,56 +1,33 @@
 """Holds and settlements a second without the network: a job at a time, and in groups."""
 
-import time
+import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
-from app.domain.attempt import Answer
 from app.domain.job import Lane, NewJob, OnEmpty
-from app.domain.pricing import Usage
 from app.process import calm_collector
 from app.services.accounts import Caller
 from app.services.draft import draft
-from app.services.settle import Finished, settle
-from app.services.start import start
 from app.services.submit import Submission, submitter
 from app.wire.surface import CHAT
-from bench import bodies, cost
+from bench import bodies, carriers, cost
+from bench.carrier import Carried, carry
 from bench.load import percentile
 from bench.result import Measured, RowFailed, Run
 from bench.stand import Stand, open_stand
 
-ALONE_JOBS: Final = 5_000
+ALONE_JOBS: Final = 6_000
+LONE_SHARE: Final = 0.2
+"""Carried by one worker before the others come: what a job takes when nothing is in its way."""
 SPREAD_JOBS: Final = 20_000
 SPREAD_ACCOUNTS: Final = 50
 GROUP: Final = 400
+WORKERS_MIN: Final = 2
 WARM_SHARE: Final = 0.1
 """Done before anything is timed, so that plans and connections are made."""
 LIST_MAX: Final = 1_000
 FINISH_S: Final = 12.0  # kept for the doctor and for stopping, on a busy machine
-MEASURED_S_MIN: Final = 2.0
-WORKER: Final = "bench"
-
-ANSWER: Final = Answer(
-    status_code=200,
-    body=bodies.dumped(
-        {
-            "id": "chatcmpl-bench",
-            "object": "chat.completion",
-            "model": "model",
-            "choices": [
-                {
-                    "index": 0,
-                    "message": {"role": "assistant", "content": "The tides follow the moon. " * 12},
-                    "finish_reason": "stop",
-                }
-            ],
-            "usage": {"prompt_tokens": 110, "completion_tokens": 57, "total_tokens": 167},
-        }
-    ),
-    usage=Usage(input_tokens=110, output_tokens=57),
-)
-"""What every call brings back; it costs less than its hold, as answers do."""
 
 _SETTLED: Final = """
 SELECT count(*) AS jobs FROM jobs JOIN holds ON holds.job_id = jobs.id
@@ -58,72 +35,100 @@ SELECT count(*) AS jobs FROM jobs JOIN holds ON holds.job_id = jobs.id
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Pass:
-    """What a pass over the jobs took: each start and each settlement, in seconds."""
-
-    jobs: int
-    seconds: float
-    start_s: Sequence[float]
-    settle_s: Sequence[float]
-
-
 def measure_hold(run: Run) -> Measured:
-    """Start and settle one job after the other, all on one account."""
-    return _measure(run, jobs=ALONE_JOBS, accounts=1, group=1)
+    """Start and settle jobs of one account, each by itself, in as many workers as there are cores.
 
-
-def measure_hold_spread(run: Run) -> Measured:
-    """Start and settle groups of jobs of many accounts."""
-    return _measure(run, jobs=SPREAD_JOBS, accounts=SPREAD_ACCOUNTS, group=GROUP)
-
-
-def _measure(run: Run, *, jobs: int, accounts: int, group: int) -> Measured:
+    Some go first, in one worker alone.
+    """
+    workers = max(WORKERS_MIN, os.cpu_count() or 0)
+    until = run.ends_at - FINISH_S
     with open_stand() as stand:
-        wanted = max(int(jobs * run.size), 2 * group)
-        run.say(f"submitting {wanted} jobs on {accounts} account{'s' * (accounts > 1)}")
-        ids = _submit(stand, wanted, accounts)
-        groups = [ids[first : first + group] for first in range(0, len(ids), group)]
-        warm = max(1, int(len(groups) * WARM_SHARE))
-        run.say(f"holding and settling them, {group} at a time")
-        calm_collector()
-        warmed = _carry(stand, groups[:warm], until=run.ends_at)
-        before, own = stand.reading(), time.process_time()
-        done = _carry(stand, groups[warm:], until=run.ends_at - FINISH_S)
-        own, after = time.process_time() - own, stand.reading()
-        carried, settled = warmed.jobs + done.jobs, stand.ask(_SETTLED).jobs
-        if settled != carried:
-            raise RowFailed(f"{carried} jobs were held and settled, but {settled} rows say so")
+        wanted = max(int(ALONE_JOBS * run.size), 20 * workers)
+        run.say(f"submitting {wanted} jobs on 1 account")
+        ids = _submit(stand, wanted, 1)
+        lone = int(wanted * LONE_SHARE)
+        run.say("holding and settling some of them in one worker")
+        first = carriers.run(stand, [ids[:lone]], warm_share=WARM_SHARE, until=until)
+        run.say(f"holding and settling the others in {workers} workers, each a job at a time")
+        spread = [ids[lone + number :: workers] for number in range(workers)]
+        rest = carriers.run(stand, spread, warm_share=WARM_SHARE, until=until)
+        note = _check(stand, first.jobs + rest.jobs, wanted)
         stand.finish()
+        one, all_of_them = _figures(first.carried), _figures(rest.carried)
         return replace(
-            _times(done, alone=group == 1),
-            spent=_with_own(cost.spent(before, after, done.jobs), own, done),
+            all_of_them,
+            spent=rest.spent,
             commit_ms=stand.commit_ms,
-            note=f"cut short after {carried} of {wanted} jobs" if carried < wanted else "",
+            more={
+                **all_of_them.more,
+                "workers": workers,
+                "one_worker_per_s": one.figure,
+                "one_worker_p99_ms": percentile(first.carried[0].start_s, 99) * 1e3,
+            },
+            note=note,
         )
 
 
-def _times(done: _Pass, *, alone: bool) -> Measured:
-    """Return the rate and, for jobs that go alone, how long one takes; else a group's median."""
-    starts, settles = list(done.start_s), list(done.settle_s)
-    kind = "" if alone else "group_"
-    more = {f"{kind}settle_p50_ms": percentile(settles, 50) * 1e3}
-    if alone:
-        more["settle_p99_ms"] = percentile(settles, 99) * 1e3
-    else:
-        more["group_start_p50_ms"] = percentile(starts, 50) * 1e3
+def measure_hold_spread(run: Run) -> Measured:
+    """Start and settle groups of jobs of many accounts, in the bench's own process."""
+    with open_stand() as stand:
+        wanted = max(int(SPREAD_JOBS * run.size), 2 * GROUP)
+        run.say(f"submitting {wanted} jobs on {SPREAD_ACCOUNTS} accounts")
+        ids = _submit(stand, wanted, SPREAD_ACCOUNTS)
+        groups = [ids[first : first + GROUP] for first in range(0, len(ids), GROUP)]
+        warm = max(1, int(len(groups) * WARM_SHARE))
+        run.say(f"holding and settling them, {GROUP} at a time")
+        calm_collector()
+        warmed = carry(stand.gateway, groups[:warm], until=run.ends_at)
+        before = stand.reading()
+        done = carry(stand.gateway, groups[warm:], until=run.ends_at - FINISH_S)
+        spent = carriers.with_workers(cost.spent(before, stand.reading(), done.jobs), [done])
+        note = _check(stand, warmed.jobs + done.jobs, wanted)
+        stand.finish()
+        figures = _figures([done])
+        return replace(
+            figures,
+            p50_ms=None,
+            p99_ms=None,
+            spent=spent,
+            commit_ms=stand.commit_ms,
+            more={
+                "group_start_p50_ms": percentile(done.start_s, 50) * 1e3,
+                "group_settle_p50_ms": percentile(done.settle_s, 50) * 1e3,
+            },
+            note=note,
+        )
+
+
+def _figures(passes: Sequence[Carried]) -> Measured:
+    """Return the rate of passes that went on at once, and how long one start took."""
+    starts = [took for each in passes for took in each.start_s]
+    settles = [took for each in passes for took in each.settle_s]
+    jobs = sum(each.jobs for each in passes)
+    seconds = max(each.ended for each in passes) - min(each.began for each in passes)
     return Measured(
-        figure=done.jobs / done.seconds,
-        operations=done.jobs,
-        seconds=done.seconds,
+        figure=jobs / seconds,
+        operations=jobs,
+        seconds=seconds,
         about="worker",
         spent=cost.Spent(cpu_ms={}, other_cores=None),
         rss_mb={},
         commit_ms=0.0,
-        p50_ms=percentile(starts, 50) * 1e3 if alone else None,
-        p99_ms=percentile(starts, 99) * 1e3 if alone else None,
-        more=more,
+        p50_ms=percentile(starts, 50) * 1e3,
+        p99_ms=percentile(starts, 99) * 1e3,
+        more={
+            "settle_p50_ms": percentile(settles, 50) * 1e3,
+            "settle_p99_ms": percentile(settles, 99) * 1e3,
+        },
     )
+
+
+def _check(stand: Stand, carried: int, wanted: int) -> str:
+    """Return a note where time was short. Raises RowFailed when the rows say another number."""
+    settled = stand.ask(_SETTLED).jobs
+    if settled != carried:
+        raise RowFailed(f"{carried} jobs were held and settled, but {settled} rows say so")
+    return f"cut short after {carried} of {wanted} jobs" if carried < wanted else ""
 
 
 def _submit(stand: Stand, jobs: int, accounts: int) -> list[str]:
@@ -161,32 +166,3 @@ def _written(stand: Stand, caller: Caller, numbers: range) -> Iterator[NewJob]:
             lane=Lane.BATCH,
             on_empty=OnEmpty.WAIT,
         )
-
-
-def _carry(stand: Stand, groups: Sequence[Sequence[str]], *, until: float) -> _Pass:
-    """Do what a worker does for each group but the calls; stop when time is up."""
-    start_s, settle_s, jobs = [], [], 0
-    began = time.perf_counter()
-    for ids in groups:
-        at = time.perf_counter()
-        came = start(stand.gateway, ids, WORKER)
-        started_at = time.perf_counter()
-        if len(came.started) != len(ids):
-            raise RowFailed(f"of {len(ids)} jobs only {len(came.started)} were started")
-        settle(stand.gateway, [Finished(job=job, outcome=ANSWER) for job in came.started])
-        start_s.append(started_at - at)
-        settle_s.append(time.perf_counter() - started_at)
-        jobs += len(ids)
-        if time.monotonic() > until and time.perf_counter() - began > MEASURED_S_MIN:
-            break
-    return _Pass(jobs=jobs, seconds=time.perf_counter() - began, start_s=start_s, settle_s=settle_s)
-
-
-def _with_own(spent: cost.Spent, own_s: float, done: _Pass) -> cost.Spent:
-    """Add this very process: it does a worker's part."""
-    others = spent.other_cores
-    return replace(
-        spent,
-        cpu_ms={"worker": own_s * 1e3 / done.jobs, **spent.cpu_ms},
-        other_cores=None if others is None else max(0.0, others - own_s / done.seconds),
-    )

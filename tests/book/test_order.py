@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from sqlalchemy import Row, event, text
+from sqlalchemy import Row, text
 
 from app.domain.attempt import Interrupted, Outcome
 from app.domain.limits.cap import Period
@@ -15,6 +15,7 @@ from app.services.operate import caps
 from app.services.settle import Finished, settle
 from app.services.start import Started
 from tests.factories import Customer, answer, make_customer, make_job, start_one
+from tests.overheard import overheard
 from tests.services.book import HOLD_NANOS, look, make_lot
 from tests.simulator.running import eventually
 
@@ -100,10 +101,10 @@ def test_a_cap_may_come_while_a_job_starts(gateway: Gateway, open_another: Open)
     owner, other = make_customer(gateway), open_another()
     caps.set_caps(gateway, owner.account_id, None, {Period.MONTH: 10**12}, actor=WHO)
 
-    def interfere(_conn: object, _cursor: object, sql: str, *_: object) -> None:
+    def interfere(_conn: object, sql: str, _values: object) -> None:
         if "INSERT INTO cap_windows" in sql:
             caps.set_caps(other, owner.account_id, None, {Period.DAY: 10**12}, actor=WHO)
 
-    event.listen(gateway.engine, "after_cursor_execute", interfere)
-    started = start_one(gateway, make_job(gateway, owner))
+    with overheard(gateway.engine, after=interfere):
+        started = start_one(gateway, make_job(gateway, owner))
     assert len(started.hold.caps) == 1

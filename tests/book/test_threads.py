@@ -3,10 +3,10 @@
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 
-from sqlalchemy import ExceptionContext, event
+from sqlalchemy.exc import DBAPIError
 
 from app.domain.attempt import FailureKind, Interrupted, Outcome
 from app.domain.errors import InsufficientBalance, OutOfRange
@@ -31,6 +31,7 @@ from tests.factories import (
     start_one,
     submit,
 )
+from tests.overheard import overheard
 from tests.services.book import HOLD_NANOS, change, look
 from tests.services.faults import at_once
 
@@ -216,12 +217,11 @@ def _conflicts(gateways: Sequence[Gateway]) -> Iterator[list[str]]:
     """Collect the statements the server ended because two transactions waited for each other."""
     found: list[str] = []
 
-    def collect(context: ExceptionContext) -> None:
-        if getattr(context.original_exception, "sqlstate", None) in CONFLICTS:
-            found.append(str(context.statement))
+    def collect(error: DBAPIError) -> None:
+        if getattr(error.orig, "sqlstate", None) in CONFLICTS:
+            found.append(str(error.statement))
 
-    for gateway in gateways:
-        event.listen(gateway.engine, "handle_error", collect)
-    yield found
-    for gateway in gateways:
-        event.remove(gateway.engine, "handle_error", collect)
+    with ExitStack() as listening:
+        for gateway in gateways:
+            listening.enter_context(overheard(gateway.engine, failed=collect))
+        yield found

@@ -9,8 +9,10 @@ from typing import Any, TypeVar
 import psycopg
 from sqlalchemy import Connection, Engine, PoolProxiedConnection, event, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
 
 from app.gateway import Gateway
+from tests.overheard import overheard
 from tests.services.book import look
 from tests.simulator.running import eventually
 
@@ -40,11 +42,8 @@ def cut(gateway: Gateway, killer: Gateway, *, before: int) -> Iterator[None]:
             terminate(killer, _pid(conn))
         sent += 1
 
-    event.listen(gateway.engine, "before_cursor_execute", kill)
-    try:
+    with overheard(gateway.engine, before=kill):
         yield
-    finally:
-        event.remove(gateway.engine, "before_cursor_execute", kill)
 
 
 @contextmanager
@@ -52,14 +51,11 @@ def counted(gateway: Gateway) -> Iterator[list[str]]:
     """Collect the statements a gateway sends."""
     sent: list[str] = []
 
-    def collect(_conn: object, _cursor: object, sql: str, *_: object) -> None:
+    def collect(_conn: object, sql: str, _values: object) -> None:
         sent.append(sql)
 
-    event.listen(gateway.engine, "before_cursor_execute", collect)
-    try:
+    with overheard(gateway.engine, before=collect):
         yield sent
-    finally:
-        event.remove(gateway.engine, "before_cursor_execute", collect)
 
 
 @contextmanager
@@ -78,16 +74,19 @@ def answer_lost(engine: Engine) -> Iterator[None]:
         lose()
 
     def lose_what_commits_by_itself(conn: Connection, *_: object) -> None:
-        if conn.get_execution_options().get("isolation_level") == "AUTOCOMMIT":
-            lose()
+        driver: Any = conn.connection.driver_connection
+        if driver.autocommit:
+            try:
+                lose()
+            except psycopg.OperationalError as error:
+                raise OperationalError(None, None, error) from error
 
     engine.dialect.do_commit = commit_and_lose  # type: ignore[method-assign]
-    event.listen(engine, "after_cursor_execute", lose_what_commits_by_itself)
     try:
-        yield
+        with overheard(engine, after=lose_what_commits_by_itself):
+            yield
     finally:
         engine.dialect.do_commit = real  # type: ignore[method-assign]
-        event.remove(engine, "after_cursor_execute", lose_what_commits_by_itself)
         assert lost
 
 

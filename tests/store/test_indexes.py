@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, text
 
 from app.domain.job import Lane
 from app.store import jobs, leases, queue, stored, submissions
@@ -11,6 +11,7 @@ from app.store.keeping import purge, unwanted, waking
 from app.store.keeping.waking import Reach, Waiting
 from app.store.replenishing import carrying
 from app.store.starting import claiming, claims, funds
+from tests.overheard import plans
 from tests.store.conftest import Book
 
 Ask = Callable[[Connection, Book], object]
@@ -109,7 +110,7 @@ ASKED: dict[str, tuple[str, Ask]] = {
     ),
     "whether a job may start": (
         "jobs_have_one_row_per_key",
-        lambda conn, book: claiming.claim(conn, [book.queued], "worker_1", 30, free=[]),
+        lambda conn, book: claiming.claim(conn, book.queued, "worker_1", 30),
     ),
     "which jobs may start": (
         "jobs_have_one_row_per_key",
@@ -127,9 +128,9 @@ ASKED: dict[str, tuple[str, Ask]] = {
 def test_an_index_answers(conn: Connection, book: Book, what: str) -> None:
     """Beside thousands of finished jobs the plan uses the index made for the question."""
     index, ask = ASKED[what]
-    plans = _plans(conn, lambda: ask(conn, book))
-    assert any(index in plan for plan in plans), plans
-    assert not any("Seq Scan on job" in plan for plan in plans), plans
+    found = plans(conn, lambda: ask(conn, book))
+    assert any(index in plan for plan in found), found
+    assert not any("Seq Scan on job" in plan for plan in found), found
 
 
 @pytest.mark.parametrize("ask", [queue.oldest_due_s, queue.due, queue.count_due])
@@ -137,7 +138,7 @@ def test_no_backlog_need_be_sorted(conn: Connection, ask: Callable[..., object])
     """What is due comes out of two indexes in its order: no more is read than is asked for."""
     conn.execute(text("SET LOCAL enable_sort = off"))  # it is cheaper while there are only hundreds
     limits = [] if ask is queue.oldest_due_s else [20]
-    (plan,) = _plans(conn, lambda: ask(conn, Lane.BATCH, *limits))
+    (plan,) = plans(conn, lambda: ask(conn, Lane.BATCH, *limits))
     assert "->  Sort" not in plan
     assert "ix_jobs_rung" in plan
     assert "ix_jobs_to_nudge" in plan
@@ -148,15 +149,15 @@ def test_other_accounts_lots_are_not_looked_at(conn: Connection, book: Book) -> 
     conn.execute(text("SET LOCAL session_replication_role = replica"))
     conn.execute(_OTHERS, {"account": book.other_account})
     conn.execute(text("ANALYZE lots"))
-    claimed, *_ = claiming.claim(conn, [book.queued], "worker_1", 30, free=[])
-    (plan,) = _plans(conn, lambda: funds.lock(conn, claimed))
+    claimed, _ = claims.claim(conn, [book.queued], "worker_1", 30, free=[])
+    (plan,) = plans(conn, lambda: funds.lock(conn, claimed))
     assert "ix_lots_open" in plan
 
 
 def test_other_jobs_are_not_gone_through_for_one(conn: Connection, book: Book) -> None:
     """A job that starts alone is looked up by its id, its lots by their account."""
-    plans = _plans(conn, lambda: claiming.claim(conn, [book.queued], "worker_1", 30, free=[]))
-    assert any("jobs_have_one_row_per_key" in plan and "ix_lots" in plan for plan in plans)
+    found = plans(conn, lambda: claiming.claim(conn, book.queued, "worker_1", 30))
+    assert any("jobs_have_one_row_per_key" in plan and "ix_lots" in plan for plan in found)
 
 
 def _able(book: Book) -> Waiting:
@@ -175,18 +176,3 @@ _OTHERS = text(
     "INSERT INTO lots (id, account_id, source, amount_nanos)"
     " SELECT 'lot_' || n, :account, 'deposit', 1 FROM generate_series(1, 3000) AS n"
 )
-
-
-def _plans(conn: Connection, ask: Callable[[], object]) -> list[str]:
-    """Return the plan of each statement that `ask` sends on this connection."""
-    plans = []
-
-    def explain(_conn: object, _cursor: object, sql: str, values: object, *_: object) -> None:
-        driver = conn.connection.cursor()
-        driver.execute("EXPLAIN " + sql, values)  # type: ignore[arg-type]
-        plans.append("\n".join(row[0] for row in driver.fetchall()))
-        driver.close()
-
-    event.listen(conn, "before_cursor_execute", explain)
-    ask()
-    return plans

@@ -5,7 +5,17 @@ from contextlib import AbstractContextManager, suppress
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, Engine, Integer, Text, bindparam, literal, select, text
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Integer,
+    Text,
+    bindparam,
+    insert,
+    literal,
+    select,
+    text,
+)
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, ProgrammingError
 
 from app.store.engine import (
@@ -17,6 +27,7 @@ from app.store.engine import (
     transaction,
 )
 from app.store.prepared import Prepared, records, rows
+from app.store.tables import accounts
 from tests.store.conftest import Book
 
 Block = Callable[[Engine], AbstractContextManager[Connection]]
@@ -35,14 +46,14 @@ def test_entries_become_rows(conn: Connection) -> None:
     table = rows("t", label=Text(), number=Integer())
     ask = Prepared(select(table))
     entries = [("a", 1), ("b", None), ("ö, \"'{}\\", -3)]
-    found = ask(conn, **records("t", entries, "label", "number")).all()
+    found = ask(conn, **records("t", entries, "label", "number"))
     assert [tuple(row) for row in found] == entries
 
 
 def test_no_entries_are_no_rows(conn: Connection) -> None:
     """An empty list is an empty table, not an error."""
     table = rows("t", label=Text(), number=Integer())
-    assert Prepared(select(table))(conn, **records("t", [], "label", "number")).all() == []
+    assert Prepared(select(table))(conn, **records("t", [], "label", "number")) == []
 
 
 def test_entries_of_unequal_length_are_refused() -> None:
@@ -54,7 +65,38 @@ def test_entries_of_unequal_length_are_refused() -> None:
 def test_a_statement_serves_again_with_other_values(conn: Connection) -> None:
     """Values and constants of a statement stay apart from call to call."""
     ask = Prepared(select(bindparam("x", type_=Integer()) + literal(40)))
-    assert [ask(conn, x=x).scalar_one() for x in (1, 2)] == [41, 42]
+    assert [ask(conn, x=x).one()[0] for x in (1, 2)] == [41, 42]
+
+
+def test_a_broken_rule_is_told_as_sqlalchemy_tells_it(conn: Connection) -> None:
+    """What the schema refuses is an IntegrityError with its state."""
+    _OPEN(conn, id="acct_twice", name="twice")
+    with pytest.raises(IntegrityError) as raised:
+        _OPEN(conn, id="acct_twice", name="twice")
+    assert isinstance(raised.value.orig, psycopg.errors.UniqueViolation)
+    assert not is_outage(raised.value)
+
+
+def test_a_lost_connection_takes_those_of_its_age_with_it(engine: Engine) -> None:
+    """After one is lost the pool makes new ones: whoever comes next finds a server that answers."""
+    with engine.connect() as lost:
+        _ONE(lost)
+        killer = _end(engine, lost)
+        with pytest.raises(OperationalError) as raised:
+            _ONE(lost)
+        assert is_outage(raised.value)
+        assert lost.invalidated
+    with transaction(engine) as conn:
+        assert _ONE(conn).one() == (1,)
+        assert _pid(conn) != killer
+
+
+def test_what_a_prepared_statement_did_is_rolled_back(engine: Engine) -> None:
+    """A connection given back without a commit leaves nothing behind."""
+    with engine.connect() as conn:
+        _OPEN(conn, id="acct_left", name="left")
+    with engine.connect() as conn:
+        assert not conn.execute(text("SELECT 1 FROM accounts WHERE id = 'acct_left'")).all()
 
 
 def test_a_transaction_is_all_or_nothing(engine: Engine) -> None:
@@ -166,6 +208,22 @@ def test_an_unknown_column_is_a_programming_error(conn: Connection) -> None:
     with pytest.raises(ProgrammingError) as raised:
         conn.execute(text("SELECT nothing FROM jobs"))
     assert not is_outage(raised.value)
+
+
+_ONE = Prepared(select(literal(1)))
+_OPEN = Prepared(insert(accounts).values(id=bindparam("id"), name=bindparam("name")))
+
+
+def _end(engine: Engine, conn: Connection) -> int:
+    """End a connection by another of the same pool, and return whose process that has."""
+    with statement(engine) as killer:
+        killer.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": _pid(conn)})
+        return _pid(killer)
+
+
+def _pid(conn: Connection) -> int:
+    pid: int = conn.connection.driver_connection.info.backend_pid  # type: ignore[union-attr]
+    return pid
 
 
 def _outlives_an_error(engine: Engine, block: Block) -> bool:

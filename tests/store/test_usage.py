@@ -4,13 +4,14 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 
 import pytest
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection
 
 from app.domain.usage.summary import ONE_DAY, Days, Grouping
 from app.store import money
 from app.store.keeping import closing
 from app.store.operating import overview
 from app.store.usage import days, receipts
+from tests.overheard import plans
 from tests.store.conftest import Book
 
 TODAY = datetime.now(UTC).date()
@@ -65,15 +66,15 @@ ASKED: dict[str, tuple[str, Ask]] = {
 def test_an_index_answers(conn: Connection, book: Book, what: str) -> None:
     """Beside thousands of other jobs none is read that was not asked for."""
     index, ask = ASKED[what]
-    plans = _plans(conn, lambda: ask(conn, book))
-    assert any(index in plan for plan in plans), plans
-    assert not any("Seq Scan on job" in plan for plan in plans), plans
+    found = plans(conn, lambda: ask(conn, book))
+    assert any(index in plan for plan in found), found
+    assert not any("Seq Scan on job" in plan for plan in found), found
 
 
 def test_a_page_reads_no_more_than_it_shows(conn: Connection, book: Book) -> None:
     """The newest come out of the index in their order, so nothing is sorted."""
     ask = ASKED["a page of receipts"][1]
-    (plan,) = _plans(conn, lambda: ask(conn, book))
+    (plan,) = plans(conn, lambda: ask(conn, book))
     assert "Sort" not in plan
     assert "Index Scan Backward using ix_jobs_by_account" in plan
 
@@ -101,18 +102,3 @@ def test_an_overrun_is_a_draw_of_its_own(conn: Connection, book: Book) -> None:
     assert receipt is not None
     assert {draw.kind for draw in receipt.draws} == {"capture", "overrun"}
     assert sum(draw.nanos for draw in receipt.draws) == receipt.cost_nanos
-
-
-def _plans(conn: Connection, ask: Callable[[], object]) -> list[str]:
-    """Return the plan of each statement that `ask` sends on this connection."""
-    plans = []
-
-    def explain(_conn: object, _cursor: object, sql: str, values: object, *_: object) -> None:
-        driver = conn.connection.cursor()
-        driver.execute("EXPLAIN " + sql, values)  # type: ignore[arg-type]
-        plans.append("\n".join(row[0] for row in driver.fetchall()))
-        driver.close()
-
-    event.listen(conn, "before_cursor_execute", explain)
-    ask()
-    return plans

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import Connection, event
 
 from app.domain.attempt import Outcome
 from app.gateway import Gateway
@@ -15,6 +14,7 @@ from app.services.gather import GROUP_BYTES_MAX
 from app.services.settle import Finished
 from app.services.start import Started, start
 from tests.factories import WORKER, Customer, answer, make_draft, submit
+from tests.overheard import overheard
 from tests.services.book import COST_NANOS, job_row, money, standing, states
 from tests.services.faults import away, hurried, slow
 from tests.simulator.running import eventually
@@ -163,14 +163,9 @@ def _large(size: int) -> Outcome:
 def _weighed(gateway: Gateway, weights: list[int]) -> Iterator[None]:
     """Note how many bytes of answers each settlement carries."""
 
-    def note(
-        _conn: Connection, _cursor: object, sql: str, parameters: dict[str, bytes], *_: object
-    ) -> None:
+    def note(_conn: object, sql: str, values: Sequence[object]) -> None:
         if "UPDATE holds" in sql:
-            weights.append(len(parameters["blob"]))
+            weights.extend(len(blob) for blob in values if isinstance(blob, bytes))
 
-    event.listen(gateway.engine, "before_cursor_execute", note)
-    try:
+    with overheard(gateway.engine, before=note):
         yield
-    finally:
-        event.remove(gateway.engine, "before_cursor_execute", note)

@@ -9,10 +9,9 @@ from app.domain.money import format_dollars, parse_dollars
 from app.gateway import Gateway
 from app.services.operate import references
 from app.services.operate.credit import Credit, credit
-from app.store.engine import again, transaction
+from app.store.engine import Session, again, transaction
 from app.store.operating import taking
 from app.store.operating.crediting import Source
-from app.store.operating.references import Session
 from app.store.records import audit
 from app.store.records.audit import Entry
 

@@ -4,8 +4,8 @@ from typing import Final
 
 from app.domain.errors import OutOfRange, ReferenceReused
 from app.services import accounts
+from app.store.engine import Session
 from app.store.operating import references, refunds
-from app.store.operating.references import Session
 from app.store.records.audit import Entry
 
 OURS: Final = ("rpl_", refunds.PREFIX)

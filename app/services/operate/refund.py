@@ -9,10 +9,9 @@ from app.domain.usage.receipt import job_id_of
 from app.gateway import Gateway
 from app.services.operate import references
 from app.services.operate.credit import wake
-from app.store.engine import again, transaction
+from app.store.engine import Session, again, transaction
 from app.store.operating import crediting, refunds
 from app.store.operating.crediting import Source, Terms
-from app.store.operating.references import Session
 from app.store.operating.refunds import Paid, Refundable
 from app.store.records import audit
 from app.store.records.audit import Entry

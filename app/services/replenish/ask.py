@@ -4,12 +4,11 @@ from app.domain.money import format_dollars
 from app.domain.replenishing.policy import Policy, amount
 from app.domain.replenishing.purchase import FailureReason, PurchaseState
 from app.gateway import Gateway
-from app.store.engine import again, transaction
+from app.store.engine import Session, again, transaction
 from app.store.records import events
 from app.store.records.events import EventType
 from app.store.replenishing import policies, purchases, standings
 from app.store.replenishing.purchases import Past
-from app.store.replenishing.standings import Session
 
 
 def ask(gateway: Gateway, account_id: str, *, callers_nanos: int = 0) -> bool:

@@ -18,8 +18,8 @@ from app.domain.replenishing import outlook as rules
 from app.domain.replenishing.outlook import Hindrance, Outlook, Prospect, Standing
 from app.gateway import Gateway
 from app.services.replenish.ask import ask
+from app.store.engine import Session
 from app.store.replenishing import standings
-from app.store.replenishing.standings import Session
 
 log = logging.getLogger("busbar.replenish")
 

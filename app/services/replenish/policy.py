@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from app.domain.errors import NotFound, OutOfRange
 from app.domain.money import format_dollars
 from app.gateway import Gateway
-from app.store.engine import statement, transaction
+from app.store.engine import Session, statement, transaction
 from app.store.records import audit
 from app.store.replenishing import policies, purchases, standings
 from app.store.replenishing.policies import Kept
 from app.store.replenishing.purchases import Past
-from app.store.replenishing.standings import Session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

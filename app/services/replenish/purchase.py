@@ -23,11 +23,10 @@ from app.funding.source import FundingSource
 from app.gateway import Gateway
 from app.services.keeping.wake import wake_account
 from app.services.replenish.ask import wanted_nanos
-from app.store.engine import again, transaction
+from app.store.engine import Session, again, transaction
 from app.store.records import events
 from app.store.records.events import EventType
 from app.store.replenishing import carrying, policies
-from app.store.replenishing.standings import Session
 
 log = logging.getLogger("busbar.replenish")
 

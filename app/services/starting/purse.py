@@ -1,4 +1,4 @@
-"""What a group of jobs may draw on: locked lots, caps, and what its earlier jobs took of both."""
+"""What a group of jobs may draw on: lots, caps, and what its earlier jobs took of both."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class Full:
 
 
 class Purse:
-    """The locked lots and windows of a group's accounts, with what its earlier jobs took held."""
+    """The lots and windows of a group's accounts, with what its earlier jobs took held."""
 
     def __init__(self, funds: Funds) -> None:
         self._funds = funds
@@ -79,6 +79,14 @@ class Purse:
         self._windows.update((window.cap.id, window) for window in taken)
         self._take(hold)
         return hold
+
+    def pays_from_one(self, job: Claimed, instrument: Instrument) -> bool:
+        """True when a job draws from one lot of money at most, so that no other matters to it."""
+        lots = self._fitting(job.account_id, job.instrument)
+        nanos = cost(self._bound(job, instrument), instrument.price)
+        if any(lot.tokens is not None for lot in lots):
+            return False
+        return not nanos or (bool(lots) and lots[0].available_nanos >= nanos)
 
     def available_nanos(self, account_id: str, instrument: str) -> int:
         """What is left for a job of that instrument, lots of tokens at what they cost."""

@@ -56,7 +56,7 @@ def look(conn: Connection, day: date, after: str | None) -> Step:
     """Sum up the next jobs of a day, those after the id `after`."""
     found = _LOOK(
         conn, since=first_id(day), after=after or "", before=first_id(day + ONE_DAY), most=JOBS_MAX
-    ).all()
+    )
     seen = sum(row.jobs for row in found)
     return Step(
         sums={(row.account_id, row.instrument, row.key_id): to_sums(row) for row in found},

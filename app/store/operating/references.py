@@ -8,9 +8,6 @@ from sqlalchemy import Connection, select
 from app.store.records.audit import Entry
 from app.store.tables import accounts, audit
 
-Session = Connection
-"""A transaction, as those see it who only hand it on."""
-
 
 def lock_account(conn: Connection, account_id: str) -> None:
     """Let one operator at a time act on an account. Its jobs go on: none of them waits for this."""

@@ -34,9 +34,6 @@ from app.store.tables import replenish_policies as policies
 WAITERS_MAX: Final = 100_000
 """Waiting jobs one purchase is counted for; the next one comes for the others."""
 
-Session = Connection
-"""What services call a connection."""
-
 LIVE: Final = or_(lots.c.expires_at.is_(None), lots.c.expires_at > func.now())
 IS_UNDER_WAY: Final = replenishments.c.state.in_([word("requested"), word("buying")])
 THIS_MONTH: Final = func.coalesce(
@@ -105,7 +102,7 @@ def candidates(conn: Connection, *, after: str, limit: int) -> tuple[Sequence[st
     They are below their threshold or have jobs that wait, and may buy now. Where the month has
     nothing left and that is written down, there is nothing to ask for. "" begins anew.
     """
-    found = _CANDIDATES(conn, after=after, most=limit).all()
+    found = _CANDIDATES(conn, after=after, most=limit)
     go_on = found[-1].account_id if len(found) == limit else ""
     return [row.account_id for row in found if row.may_buy and not _is_spent(row)], go_on
 

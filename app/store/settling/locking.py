@@ -42,7 +42,7 @@ def lock(conn: Connection, group: Sequence[Settlement]) -> Locking:
     lot_ids = set[str]().union(*(s.lot_ids for s in group))
     lot_ids |= {part.lot_id for each in due for part in each.hold.parts}
     accounts = {each.hold.account_id for each in due}
-    found = _LOTS(conn, lot_ids=sorted(lot_ids), account_ids=sorted(accounts)).all()
+    found = _LOTS(conn, lot_ids=sorted(lot_ids), account_ids=sorted(accounts))
     return Locking(
         mine=mine,
         lots=tuple(map(to_lot, found)),

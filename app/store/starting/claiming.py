@@ -1,6 +1,6 @@
-"""T2, first half: lease jobs; one that comes alone brings what it may draw on, locked, along."""
+"""T2, first half, for a job that comes alone: lease it, and bring along what it may draw on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -17,38 +17,27 @@ from sqlalchemy import (
 
 from app.domain.lots import Lot
 from app.store.prepared import Prepared
-from app.store.starting import claims
-from app.store.starting.claims import OF_CLAIMED, Claimed, Left, due, leased, to_claimed
+from app.store.starting.claims import OF_CLAIMED, Claimed, due, leased, to_claimed
 from app.store.starting.funds import Funds, is_capped, with_rules
 from app.store.tables import IS_DRAWABLE, accounts, job_payloads, jobs, lots, number, word
 
 
 def claim(
-    conn: Connection, ids: Sequence[str], worker_id: str, lease_s: float, *, free: Sequence[str]
-) -> tuple[list[Claimed], list[Left], Funds | None]:
-    """Lease those of `ids` that are due and unclaimed, and what one alone may draw on.
-
-    `free` names the instruments that need neither a hold nor a balance.
-    """
-    if len(ids) != 1:
-        return *claims.claim(conn, ids, worker_id, lease_s, free=free), None
-    claimed, locked = _claim_alone(conn, ids[0], worker_id, lease_s)
-    return claimed, [], locked
-
-
-def _claim_alone(
     conn: Connection, job_id: str, worker_id: str, lease_s: float
-) -> tuple[list[Claimed], Funds | None]:
-    # It is taken whatever it weighs, and nearly always it can pay: nothing to ask first. One that
-    # was tried before nearly always has its hold.
-    row = _CLAIM(conn, ids=[job_id], worker_id=worker_id, lease_s=lease_s).one_or_none()
+) -> tuple[Claimed | None, Funds | None]:
+    """Lease a job, if it is due and unclaimed, and look at what it may draw on; nothing is locked.
+
+    It is taken whatever it weighs, and nearly always it can pay: nothing to ask first. No funds
+    come with one that was tried before, which nearly always has its hold, nor with one under a cap.
+    """
+    row = _CLAIM(conn, ids=[job_id], worker_id=worker_id, lease_s=lease_s).first()
     if row is None:
-        return [], Funds()
+        return None, None
     job = to_claimed(row)
-    if job.attempt > 1:
-        return [job], None
+    if job.attempt > 1 or row.is_capped:
+        return job, None
     found = tuple(_to_lot(each, job.account_id) for each in row.lots or ())
-    return [job], with_rules(conn, [job], found, [row])
+    return job, with_rules(conn, [job], found, [row])
 
 
 def _to_lot(lot: Mapping[str, Any], account_id: str) -> Lot:
@@ -75,8 +64,6 @@ def _alongside(job: CTE) -> tuple[ColumnElement[Any], ...]:
         select(*_OF_LOT)
         .where(lots.c.account_id == job.c.account_id, job.c.attempt == number(1))
         .where(IS_DRAWABLE)
-        .order_by(lots.c.id)
-        .with_for_update(key_share=True, of=lots)
         .correlate(job)
         .subquery("mine")
     )

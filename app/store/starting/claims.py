@@ -82,7 +82,7 @@ def claim(
     neither.
     """
     values = {"ids": list(ids), "worker_id": worker_id, "lease_s": lease_s}
-    found = _CLAIM(conn, **values, free=list(free)).all()
+    found = _CLAIM(conn, **values, free=list(free))
     return (
         [to_claimed(row) for row in found if row.attempt is not None],
         [Left(id=row.id, lane=Lane(row.lane)) for row in found if row.attempt is None],

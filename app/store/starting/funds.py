@@ -24,7 +24,7 @@ from app.store.tables import IS_DRAWABLE, accounts, caps, lots
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Funds:
-    """What some accounts may draw on now, locked.
+    """What some accounts may draw on now.
 
     `calibrated` are those whose holds are made by `ratios`: millionths of the bound, by instrument.
     """
@@ -43,7 +43,7 @@ def lock(conn: Connection, broke: Sequence[Claimed]) -> Funds:
     if not broke:
         return Funds()
     account_ids = {job.account_id for job in broke}
-    found = _LOCK_LOTS(conn, account_ids=sorted(account_ids)).all()
+    found = _LOCK_LOTS(conn, account_ids=sorted(account_ids))
     empty = account_ids - {row.account_id for row in found}
     # What never fits under a cap is told so also then, before anybody buys a balance for it.
     about = [*found, *(_ACCOUNTS(conn, account_ids=sorted(empty)) if empty else ())]
@@ -53,7 +53,7 @@ def lock(conn: Connection, broke: Sequence[Claimed]) -> Funds:
 def with_rules(
     conn: Connection, broke: Sequence[Claimed], found: tuple[Lot, ...], about: Sequence[Any]
 ) -> Funds:
-    """Return lots that are locked with what else holds on them must heed, by the accounts' rows."""
+    """Return these lots with what else holds on them must heed, by the accounts' rows."""
     capped = {row.account_id for row in about if row.is_capped}
     keys = {job.key_id for job in broke if job.account_id in capped}
     calibrated = frozenset(row.account_id for row in about if row.hold_mode == "calibrated")

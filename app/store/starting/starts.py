@@ -14,7 +14,6 @@ from sqlalchemy import (
     case,
     func,
     insert,
-    literal,
     select,
     update,
 )
@@ -22,7 +21,7 @@ from sqlalchemy import (
 from app.domain.hold import Hold
 from app.domain.job import RUNNABLE, JobState
 from app.store.prepared import Prepared, records, rows, seconds
-from app.store.tables import attempts, hold_lots, holds, jobs, lots
+from app.store.tables import IS_DRAWABLE, attempts, hold_lots, holds, jobs, lots
 
 NANOS_MAX: Final = 2**63 - 1
 """What a BIGINT holds. A job may need more than that; it will not get it."""
@@ -56,9 +55,12 @@ class Refusal:
     error_message: str | None = None
 
 
-def write(conn: Connection, new_holds: Sequence[Hold], opened: Sequence[NewAttempt]) -> None:
-    """Write the holds, take their parts from the lots, and open the attempts."""
-    _WRITE(
+def write(conn: Connection, new_holds: Sequence[Hold], opened: Sequence[NewAttempt]) -> bool:
+    """Write the holds, take their parts from the lots, and open the attempts.
+
+    False when a lot that was not locked has meanwhile less than its part: roll back then.
+    """
+    row = _WRITE(
         conn,
         **records("h", [_hold_row(hold) for hold in new_holds], *_HOLD),
         **records(
@@ -71,7 +73,8 @@ def write(conn: Connection, new_holds: Sequence[Hold], opened: Sequence[NewAttem
             *_PART,
         ),
         **records("a", [(a.job_id, a.number, a.provider, a.model) for a in opened], *_ATTEMPT),
-    )
+    ).one()
+    return bool(row.gave == len(set[str]().union(*(hold.lot_ids for hold in new_holds))))
 
 
 def refuse(conn: Connection, refusals: Sequence[Refusal]) -> None:
@@ -131,21 +134,29 @@ def _write() -> Prepared:
     )
     part = rows("p", job_id=Text(), lot_id=Text(), amount_nanos=BigInteger(), tokens=BigInteger())
     opened = rows("a", job_id=Text(), number=Integer(), provider=Text(), model=Text())
-    taken = (
-        select(part.c.lot_id, func.sum(part.c.amount_nanos).cast(BigInteger()).label("nanos"))
-        .group_by(part.c.lot_id)
-        .subquery()
+    written_parts = (
+        insert(hold_lots)
+        .from_select(list(_PART), select(part))
+        .returning(hold_lots.c.lot_id, hold_lots.c.amount_nanos)
+        .cte("written_parts")
     )
+    nanos = func.sum(written_parts.c.amount_nanos).cast(BigInteger()).label("nanos")
+    # Taken from what is written, not from what was sent: a lot that many jobs draw from is locked
+    # as late as can be, and until the commit.
+    taken = select(written_parts.c.lot_id, nanos).group_by(written_parts.c.lot_id).subquery()
     written = [
         insert(holds).from_select(list(_HOLD), select(new_hold)).cte("written_holds"),
-        insert(hold_lots).from_select(list(_PART), select(part)).cte("written_parts"),
-        update(lots)
-        .where(lots.c.id == taken.c.lot_id)
-        .values(held_nanos=lots.c.held_nanos + taken.c.nanos)
-        .cte("taken"),
         insert(attempts).from_select(list(_ATTEMPT), select(opened)).cte("opened"),
     ]
-    return Prepared(select(literal(1)).add_cte(*written))
+    gave = (
+        update(lots)
+        .where(lots.c.id == taken.c.lot_id, IS_DRAWABLE)
+        .where(lots.c.amount_nanos - lots.c.used_nanos - lots.c.held_nanos >= taken.c.nanos)
+        .values(held_nanos=lots.c.held_nanos + taken.c.nanos)
+        .returning(lots.c.id)
+        .cte("gave")
+    )
+    return Prepared(select(func.count().label("gave")).select_from(gave).add_cte(*written))
 
 
 def _refuse() -> Prepared:

@@ -37,10 +37,10 @@ from app.store.tables import calibrations, cap_windows, caps, hold_caps, holds
 def lock(conn: Connection, account_ids: Sequence[str], key_ids: Sequence[str]) -> list[Window]:
     """Lock and return the windows of today and this month that bind these accounts and keys."""
     values = {"account_ids": list(account_ids), "subject_ids": [*account_ids, *key_ids]}
-    found = _LOCK(conn, **values).all()
+    found = _LOCK(conn, **values)
     if any(row.held_nanos is None for row in found):
         _OPEN(conn, **values)
-        found = _LOCK(conn, **values).all()
+        found = _LOCK(conn, **values)
     # A cap that came between the two looks binds those who look after it.
     return [_to_window(row) for row in found if row.held_nanos is not None]
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import pytest
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection
 
 from app.domain.money import DOLLARS_MAX, NANOS_PER_DOLLAR
 from app.gateway import Gateway
@@ -27,6 +27,7 @@ from tests.factories import (
     settle_one,
     submit,
 )
+from tests.overheard import overheard
 from tests.services.book import (
     HOLD_NANOS,
     change,
@@ -253,14 +254,11 @@ def _before(gateway: Gateway, statement: str, act: Callable[[], None]) -> Iterat
     """Do something right before a start sends the statement with those words."""
     done: list[str] = []
 
-    def look_at(_conn: Connection, _cursor: object, sql: str, *_: object) -> None:
+    def look_at(_conn: Connection, sql: str, _values: object) -> None:
         if statement in sql and "FROM r " in sql and not done:
             done.append(sql)
             act()
 
-    event.listen(gateway.engine, "before_cursor_execute", look_at)
-    try:
+    with overheard(gateway.engine, before=look_at):
         yield
-    finally:
-        event.remove(gateway.engine, "before_cursor_execute", look_at)
     assert done
