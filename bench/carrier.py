@@ -1,7 +1,7 @@
 """A worker's part of jobs without their calls: `python -m bench.carrier`, a process of its own.
 
-It takes an errand as one line on stdin, carries the warm-up, says `{"warm": true}`, carries the
-rest when a second line comes, and says what that took.
+It takes an errand as one line on stdin, carries the warm-up, says how many jobs that were,
+carries the rest when a second line comes, and says what that took.
 """
 
 import json

@@ -2,19 +2,18 @@
 
 import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from bench import cost
 from bench.carrier import Carried, Errand
 from bench.children import Child
-from bench.result import RowFailed
 from bench.stand import Stand
 
 ERRAND_S_MAX: Final = 50.0
-GO: Final = "go\n"
+GO: Final = "go"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,12 +38,12 @@ def run(
     with _ended_in_time(children):
         for child, ids in zip(children, shares, strict=True):
             warm = max(1, int(len(ids) * warm_share))
-            _tell(child, json.dumps(asdict(Errand(ids=ids, warm=warm, until=until))) + "\n")
-        warmed = sum(_heard(child)["warm"] for child in children)
+            child.tell(json.dumps(asdict(Errand(ids=ids, warm=warm, until=until))))
+        warmed = sum(child.heard()["warm"] for child in children)
         before = stand.reading()
         for child in children:
-            _tell(child, GO)
-        carried = [Carried(**_heard(child)) for child in children]
+            child.tell(GO)
+        carried = [Carried(**child.heard()) for child in children]
         after = stand.reading()
     for child in children:
         child.stop()
@@ -76,18 +75,3 @@ def _ended_in_time(children: Sequence[Child]) -> Iterator[None]:
     finally:
         for timer in timers:
             timer.cancel()
-
-
-def _tell(child: Child, line: str) -> None:
-    assert child.process.stdin is not None
-    child.process.stdin.write(line)
-    child.process.stdin.flush()
-
-
-def _heard(child: Child) -> Mapping[str, Any]:
-    assert child.process.stdout is not None
-    line = child.process.stdout.readline()
-    if not line:
-        raise RowFailed(f"{child.name} said nothing{child.last_words()}")
-    told: dict[str, Any] = json.loads(line)
-    return told

@@ -1,5 +1,6 @@
 """Processes the bench starts: each in a session of its own, with a log, and gone afterwards."""
 
+import json
 import os
 import signal
 import subprocess
@@ -8,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from app.settings import child_environment
 from bench.result import RowFailed, TimeUp
@@ -43,6 +44,21 @@ class Child:
         """Return the end of its log, to be put behind a message."""
         lines = self.log.read_text(errors="replace").splitlines()[-LOG_LINES:]
         return "".join(f"\n    {line}" for line in lines)
+
+    def tell(self, line: str) -> None:
+        """Send a line to one that talks."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def heard(self) -> dict[str, Any]:
+        """Return the next line of JSON it says. Raises RowFailed when it ends without one."""
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            raise RowFailed(f"{self.name} said nothing{self.last_words()}")
+        told: dict[str, Any] = json.loads(line)
+        return told
 
     def stop(self) -> None:
         """End it and whatever it started; politely first."""

@@ -1,6 +1,5 @@
 """Driving a stand with the load generator, and reading what that cost."""
 
-import json
 import threading
 from dataclasses import dataclass
 from typing import Any, Final
@@ -29,7 +28,7 @@ def drive(stand: Stand, plan: Plan) -> Driven:
     late = threading.Timer(OUTCOME_S_MAX, client.process.kill)
     late.start()
     try:
-        _tell(client, plan)
+        client.tell(plan.line())
         _heard(client)
         before = stand.reading(client=client.pid)
         outcome = Outcome(**_heard(client))
@@ -45,18 +44,8 @@ def drive(stand: Stand, plan: Plan) -> Driven:
     return Driven(outcome=outcome, spent=cost.spent(before, after, outcome.answered))
 
 
-def _tell(client: Child, plan: Plan) -> None:
-    assert client.process.stdin is not None
-    client.process.stdin.write(plan.line() + "\n")
-    client.process.stdin.flush()
-
-
 def _heard(client: Child) -> dict[str, Any]:
-    assert client.process.stdout is not None
-    line = client.process.stdout.readline()
-    if not line:
-        raise RowFailed(f"the load generator said nothing{client.last_words()}")
-    told: dict[str, Any] = json.loads(line)
+    told = client.heard()
     if "error" in told:
         raise RowFailed(f"load generator: {told['error']}")
     return told

@@ -42,17 +42,15 @@ class Impatient(psycopg.Connection[Any]):
     """
 
     answer_timeout_s: float | None = None
-    _asking: psycopg.RawCursor[Any] | None = None
 
     def found(self, statement: bytes, values: Sequence[Any]) -> Found:
         """Execute a statement with `$1` and so on in it, and return all it brings.
 
-        One cursor serves them all: whoever has a connection has it alone.
+        A cursor that is kept would keep its last values and rows: a group's bodies, per connection.
         """
-        if self._asking is None:
-            self._asking = psycopg.RawCursor(self, row_factory=namedtuple_row)
-        asking = self._asking.execute(statement, values)
-        return Found(() if asking.rownumber is None else asking.fetchall(), asking.rowcount)
+        with psycopg.RawCursor(self, row_factory=namedtuple_row) as asking:
+            asking.execute(statement, values)
+            return Found(() if asking.rownumber is None else asking.fetchall(), asking.rowcount)
 
     def wait(
         self, gen: PQGen[RV], interval: float = INTERVAL_S, timeout: float | None = None

@@ -1,5 +1,6 @@
 """Statements built once, and the engine's own ways."""
 
+import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 
@@ -9,8 +10,10 @@ from sqlalchemy import (
     Connection,
     Engine,
     Integer,
+    LargeBinary,
     Text,
     bindparam,
+    func,
     insert,
     literal,
     select,
@@ -66,6 +69,16 @@ def test_a_statement_serves_again_with_other_values(conn: Connection) -> None:
     """Values and constants of a statement stay apart from call to call."""
     ask = Prepared(select(bindparam("x", type_=Integer()) + literal(40)))
     assert [ask(conn, x=x).one()[0] for x in (1, 2)] == [41, 42]
+
+
+def test_a_statement_keeps_nothing_of_its_values(conn: Connection) -> None:
+    """A pooled connection does not hold on to the bodies that went over it last."""
+    assert _LENGTH(conn, body=b"").one() == (0,)
+    tracemalloc.start()
+    assert _LENGTH(conn, body=b"x" * 4_000_000).one() == (4_000_000,)
+    left, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert left < 1_000_000
 
 
 def test_a_broken_rule_is_told_as_sqlalchemy_tells_it(conn: Connection) -> None:
@@ -210,6 +223,7 @@ def test_an_unknown_column_is_a_programming_error(conn: Connection) -> None:
     assert not is_outage(raised.value)
 
 
+_LENGTH = Prepared(select(func.length(bindparam("body", type_=LargeBinary()))))
 _ONE = Prepared(select(literal(1)))
 _OPEN = Prepared(insert(accounts).values(id=bindparam("id"), name=bindparam("name")))
 
